@@ -7,7 +7,7 @@ import { Socket } from 'node:net'
  * The shell is replaced by the command, and a second shell waits for the end of file on descriptor 3, a socket whose other end only
  * our process holds: however our process ends, by SIGKILL too, the kernel closes it, and the command is killed.
  */
-const COMMAND = '(read -r _ <&3; kill -KILL $$) 2>/dev/null & exec "$@" 3<&-'
+const COMMAND = '(read -r _ <&3; kill -KILL $$) >/dev/null 2>&1 & exec "$@" 3<&-'
 
 /** Waits for the same end of file and removes a folder, again and again while processes that are just being killed write into it. */
 const JANITOR = 'read -r _ <&3; n=0; until rm -rf "$1" 2>/dev/null || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done'
@@ -18,6 +18,8 @@ export interface TiedOptions {
   readonly env?: NodeJS.ProcessEnv
   /** The file that standard output and standard error are appended to; without it they are streams of `child`. */
   readonly logFile?: string
+  /** Text for its standard input, which is empty otherwise. */
+  readonly input?: string
 }
 
 /** A child process that cannot outlive this process, however this one ends, and does not keep it alive either. */
@@ -42,9 +44,14 @@ export function startJanitor(folder: string): Promise<TiedProcess> {
   return start(JANITOR, [folder], {})
 }
 
-async function start(script: string, args: readonly string[], { cwd, env, logFile }: TiedOptions): Promise<TiedProcess> {
+async function start(script: string, args: readonly string[], { cwd, env, logFile, input }: TiedOptions): Promise<TiedProcess> {
   const output = logFile === undefined ? 'pipe' : openSync(logFile, 'a', 0o600)
-  const child = spawn('/bin/sh', ['-c', script, 'sh', ...args], { cwd, env, detached: true, stdio: ['ignore', output, output, 'pipe'] })
+  const child = spawn('/bin/sh', ['-c', script, 'sh', ...args], {
+    cwd,
+    env,
+    detached: true,
+    stdio: [input === undefined ? 'ignore' : 'pipe', output, output, 'pipe'],
+  })
   const tie = child.stdio[3]
   let outcome: string | undefined
   const end = new Promise<string>((resolve) => {
@@ -59,6 +66,8 @@ async function start(script: string, args: readonly string[], { cwd, env, logFil
   } finally {
     if (typeof output === 'number') closeSync(output)
   }
+  // A command may end without reading all of its input.
+  child.stdin?.on('error', () => undefined).end(input)
   child.unref()
   if (tie instanceof Socket) tie.unref()
   const { pid } = child
