@@ -51,7 +51,8 @@ export interface ControlPlane extends Cluster {
 }
 
 const START_ATTEMPTS = 5
-const GRACE_MS = 5_000
+/** kube-apiserver would wait a minute for open watches to end; what is left after this time is cut off. */
+const GRACE_MS = 2_000
 
 /** Starts etcd, kube-apiserver and, if asked for, the controller manager on free loopback ports, and resolves when they are ready. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {

@@ -1,0 +1,4 @@
+import { offerControlPlane } from './shared.ts'
+
+// jest calls the default export.
+export default offerControlPlane
