@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createWriteStream, existsSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { createWriteStream, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { isNativeError } from 'node:util/types'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { startTied } from './tied-process.ts'
@@ -25,21 +26,28 @@ export async function fetchArchive(folder: string, report: Report, indexUrl = IN
   const file = join(folder, 'archive.tar.gz')
   const actual = await download(url, file, report)
   if (actual !== hash.toLowerCase()) throw new OutOfReach(`the SHA-512 sum of ${url} is ${actual}, it should be ${hash}`)
-  const tar = await startTied('tar', ['-xzf', file, '-C', folder, '--strip-components=2'])
+  const unpacked = join(folder, 'unpacked')
+  mkdirSync(unpacked)
+  const tar = await startTied('tar', ['-xzf', file, '-C', unpacked])
   const outcome = await tar.end
-  rmSync(file)
   if (outcome !== 'ended with code 0') throw new OutOfReach(`unpacking ${url}: \`tar\` ${outcome}`)
+  const paths = readdirSync(unpacked, { recursive: true, encoding: 'utf8' })
   for (const name of NAMES) {
-    if (!existsSync(join(folder, name))) throw new OutOfReach(`${url} has no \`${name}\``)
+    const path = paths.find((candidate) => basename(candidate) === name)
+    if (path === undefined) throw new OutOfReach(`${url} has no \`${name}\``)
+    renameSync(join(unpacked, path), join(folder, name))
   }
+  rmSync(unpacked, { recursive: true })
+  rmSync(file)
 }
 
 async function findArchive(indexUrl: string): Promise<{ readonly url: string; readonly hash: string }> {
-  const response = await answer(indexUrl, AbortSignal.timeout(ANSWER_MS))
-  const { releases } = Index.parse(parse(await response.text()))
-  const version = nearestVersion(Object.keys(releases))
+  const index = await reaching(indexUrl, async () => parse(await (await get(indexUrl, AbortSignal.timeout(ANSWER_MS))).text()))
+  const { data } = Index.safeParse(index)
+  if (data === undefined) throw new OutOfReach(`${indexUrl} is not the index of releases`)
+  const version = nearestVersion(Object.keys(data.releases))
   const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
-  const archive = version === undefined ? undefined : releases[version]?.[`envtest-${version}-${platform}.tar.gz`]
+  const archive = version === undefined ? undefined : data.releases[version]?.[`envtest-${version}-${platform}.tar.gz`]
   if (archive === undefined) throw new OutOfReach(`${indexUrl} has no archive of ${KUBERNETES_VERSION} for ${platform}`)
   return { url: archive.selfLink, hash: archive.hash }
 }
@@ -78,23 +86,28 @@ async function download(url: string, file: string, report: Report): Promise<stri
     },
   })
   try {
-    const { body } = await answer(url, controller.signal)
-    if (body === null) throw new OutOfReach(`${url}: no content`)
-    report(`downloading ${url}`)
-    await pipeline(Readable.from(body), meter, createWriteStream(file), { signal: controller.signal })
-  } catch (error) {
-    throw error instanceof OutOfReach ? error : new OutOfReach(`${url}: ${reason(error)}`)
+    await reaching(url, async () => {
+      const { body } = await get(url, controller.signal)
+      if (body === null) throw new Error('no content')
+      report(`downloading ${url}`)
+      await pipeline(Readable.from(body), meter, createWriteStream(file), { signal: controller.signal })
+    })
   } finally {
     clearTimeout(stall)
   }
   return hash.digest('hex')
 }
 
-async function answer(url: string, signal: AbortSignal): Promise<Response> {
+async function get(url: string, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(url, { signal })
+  if (!response.ok) throw new Error(`status ${response.status}`)
+  return response
+}
+
+/** Whatever goes wrong with the network, or with what it gives, closes this way and no more. */
+async function reaching<T>(url: string, work: () => Promise<T>): Promise<T> {
   try {
-    const response = await fetch(url, { signal })
-    if (!response.ok) throw new Error(`status ${response.status}`)
-    return response
+    return await work()
   } catch (error) {
     throw new OutOfReach(`${url}: ${reason(error)}`)
   }
@@ -102,6 +115,6 @@ async function answer(url: string, signal: AbortSignal): Promise<Response> {
 
 /** What `fetch` hides in the cause of its "fetch failed". */
 function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
+  if (!isNativeError(error)) return String(error)
+  return isNativeError(error.cause) ? error.cause.message : error.message
 }

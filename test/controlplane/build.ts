@@ -13,7 +13,7 @@ const NAMES = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']
 /** Builds the one binary from the Go module beside this file into a folder, with a link to it for each of its names. */
 export async function buildWithGo(folder: string, report: Report, candidates = GO_CANDIDATES): Promise<void> {
   const go = await findGo(candidates)
-  if (go === undefined) throw new OutOfReach('Go was not found (looked for `go` in PATH and in /usr/local/go/bin)')
+  if (go === undefined) throw new OutOfReach('Go was not found (looked for `go` in PATH and in the usual places)')
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) ?? []
   const variables = {
     'k8s.io/component-base/version.gitVersion': KUBERNETES_VERSION,

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isNativeError } from 'node:util/types'
 
 const SQLITE_BUSY = 5
 const POLL_MS = 200
@@ -27,7 +28,7 @@ function acquire(lock: DatabaseSync): boolean {
     lock.exec('BEGIN EXCLUSIVE')
     return true
   } catch (error) {
-    if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return false
+    if (isNativeError(error) && 'errcode' in error && error.errcode === SQLITE_BUSY) return false
     throw error
   }
 }
