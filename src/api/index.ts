@@ -1,1 +1,47 @@
+export {
+  defaultEnforcementProfile,
+  type EnforcementProfile,
+  type EnforcementProfileSpec,
+  type ProfileEnvironment,
+  parseEnforcementProfile,
+} from './enforcement-profile.ts'
+export { describeFieldIssue, FIELD_ISSUE_CODES, type FieldIssue, type FieldIssueCode, formatPath, suggest } from './issue.ts'
+export {
+  API_VERSION,
+  type AuditAnnotation,
+  type Control,
+  durationMs,
+  ENFORCEMENT_LEVELS,
+  type EnforcementLevel,
+  type EnvironmentLevel,
+  type ExceptionAllowance,
+  type FailurePolicy,
+  type LabelSelector,
+  type MatchCondition,
+  type MatchConstraints,
+  type Mutation,
+  type Owner,
+  type ParamKind,
+  type ParamRef,
+  type Policy,
+  type PolicyEnforcement,
+  type PolicyEvaluation,
+  type PolicySpec,
+  parsePolicy,
+  type ResourceRule,
+  SEVERITIES,
+  type Severity,
+  type Validation,
+  type Variable,
+} from './policy.ts'
+export { type ExceptionMatch, type PolicyException, type PolicyExceptionSpec, parsePolicyException, type WaivedPolicy } from './policy-exception.ts'
 export { err, ok, type Result } from './result.ts'
+export {
+  type Condition,
+  type EnforcementProfileStatus,
+  type PolicyExceptionStatus,
+  type PolicyStatus,
+  readEnforcementProfileStatus,
+  readPolicyExceptionStatus,
+  readPolicyStatus,
+} from './status.ts'
