@@ -1,0 +1,157 @@
+import { noSuchKey } from './access.ts'
+import type { CallExpr, Expr } from './ast.ts'
+import { type Code, type CompileContext, constantCode, type Evaluator, type Scope } from './compile-context.ts'
+import { CostBudget } from './cost.ts'
+import { CelError, noOverload } from './failure.ts'
+import { FOLDED_CONVERSIONS } from './lib-conversions.ts'
+import { abortOnError } from './lib-lists.ts'
+import { findFunction } from './library.ts'
+import type { LibraryEntry } from './library-entry.ts'
+import { compileRegex, find, findAll, matches, type Regex } from './regex.ts'
+import { type CelValue, isInt, Optional } from './values.ts'
+
+/** A call of a function: by the checker's resolution, or by its own name. */
+export function compileCall(context: CompileContext, expr: CallExpr, scope: Scope | undefined): Code {
+  const { name, isMember } = calledFunction(context, expr)
+  const operands = isMember && expr.target !== undefined ? [expr.target, ...expr.args] : [...expr.args]
+  const codes = operands.map((operand) => context.compile(operand, scope))
+  return (
+    (isMember ? compileAlternative(name, codes) : undefined) ??
+    compilePattern(context, expr, name, codes) ??
+    (isMember ? compileTextTest(name, codes) : undefined) ??
+    compileFunction(context, expr, { name, isMember }, operands, codes)
+  )
+}
+
+/** The name a call goes by, and whether its target is an operand or a namespace. */
+export function calledFunction(context: CompileContext, expr: CallExpr): { readonly name: string; readonly isMember: boolean } {
+  const resolution = context.checked.resolved.get(expr)
+  if (resolution?.kind === 'function') return { name: resolution.name, isMember: resolution.member }
+  return { name: expr.name, isMember: expr.target !== undefined }
+}
+
+// `orValue` and `or` look at their argument only where the optional is absent.
+function compileAlternative(name: string, [optional, other]: readonly Code[]): Code | undefined {
+  if ((name !== 'orValue' && name !== 'or') || optional === undefined || other === undefined) return undefined
+  const isValue = name === 'orValue'
+  const run: Evaluator = (frame) => {
+    const held = optional.run(frame)
+    if (!(held instanceof Optional)) return noOverload(name, held)
+    if (held.$value !== undefined) return isValue ? held.$value : held
+    frame.budget.charge(other.cost)
+    const value = other.run(frame)
+    return isValue || value instanceof Optional ? value : noOverload(name, value)
+  }
+  return { run, cost: optional.cost }
+}
+
+// A constant pattern is compiled with the expression, and a wrong one is a mistake of its author.
+function compilePattern(context: CompileContext, expr: CallExpr, name: string, codes: readonly Code[]): Code | undefined {
+  const [text, pattern, limit] = codes
+  if (name !== 'matches' && name !== 'find' && name !== 'findAll') return undefined
+  if (text === undefined || pattern === undefined || typeof pattern.constant !== 'string') return undefined
+  const regex = compileRegex(pattern.constant)
+  if (regex instanceof CelError) {
+    context.report(expr, regex.$message)
+    return constantCode(regex)
+  }
+  return { run: patternEvaluator(name, text, regex, limit), cost: text.cost + (limit?.cost ?? 0) }
+}
+
+function patternEvaluator(name: 'matches' | 'find' | 'findAll', text: Code, regex: Regex, limit: Code | undefined): Evaluator {
+  if (name === 'findAll') {
+    return (frame) => {
+      const value = text.run(frame)
+      const most = limit === undefined ? -1 : limit.run(frame)
+      return typeof value === 'string' && isInt(most) ? findAll(frame.budget, value, regex, Number(most)) : noOverload(name, value, most)
+    }
+  }
+  const apply = name === 'matches' ? matches : find
+  return (frame) => {
+    const value = text.run(frame)
+    return typeof value === 'string' ? apply(frame.budget, value, regex) : noOverload(name, value)
+  }
+}
+
+// `startsWith`, `endsWith` and `contains` of a constant: by far the most frequent calls.
+function compileTextTest(name: string, [text, part]: readonly Code[]): Code | undefined {
+  if (text === undefined || part === undefined || typeof part.constant !== 'string') return undefined
+  const wanted = part.constant
+  const unit = Math.ceil(wanted.length / 10)
+  switch (name) {
+    case 'startsWith':
+      return textTest(name, text, unit, (value) => value.startsWith(wanted))
+    case 'endsWith':
+      return textTest(name, text, unit, (value) => value.endsWith(wanted))
+    case 'contains':
+      return {
+        run: (frame) => {
+          const value = text.run(frame)
+          if (typeof value !== 'string') return noOverload(name, value)
+          frame.budget.charge(Math.ceil(value.length / 10) * unit)
+          return value.includes(wanted)
+        },
+        cost: text.cost,
+      }
+    default:
+      return undefined
+  }
+}
+
+function textTest(name: string, text: Code, unit: number, test: (value: string) => boolean): Code {
+  const run: Evaluator = (frame) => {
+    const value = text.run(frame)
+    return typeof value === 'string' ? test(value) : noOverload(name, value)
+  }
+  return { run, cost: text.cost + unit }
+}
+
+interface Called {
+  readonly name: string
+  readonly isMember: boolean
+}
+
+function compileFunction(context: CompileContext, expr: CallExpr, { name, isMember }: Called, operands: readonly Expr[], codes: readonly Code[]): Code {
+  const entry = findFunction(name, isMember, codes.length)
+  if (entry === undefined) {
+    context.report(expr, `\`${name}\` is not supported`)
+    return constantCode(noSuchKey(name))
+  }
+  const [only] = codes
+  if (!isMember && codes.length === 1 && only?.constant !== undefined && FOLDED_CONVERSIONS.has(name)) return fold(context, expr, entry, only.constant)
+  const cost = codes.reduce((sum, code) => sum + code.cost, entry.ownCost ? 0 : 1)
+  const run = applied(entry, codes)
+  const aborts = name === 'sort' && operands[0]?.kind === 'macro'
+  return { run: aborts ? abortingSort(entry, codes) : run, cost }
+}
+
+function fold(context: CompileContext, expr: CallExpr, entry: LibraryEntry, constant: CelValue): Code {
+  const value = entry.run(new CostBudget(), constant, null, null, null)
+  if (value instanceof CelError) context.report(expr, value.$message)
+  return constantCode(value)
+}
+
+function abortingSort(entry: LibraryEntry, [list]: readonly Code[]): Evaluator {
+  return (frame) => {
+    const value = list === undefined ? null : list.run(frame)
+    abortOnError(value)
+    return entry.run(frame.budget, value, null, null, null)
+  }
+}
+
+function applied({ run }: LibraryEntry, codes: readonly Code[]): Evaluator {
+  const nothing = constantCode(null).run
+  const [a = nothing, b = nothing, c = nothing, d = nothing] = codes.map((code) => code.run)
+  switch (codes.length) {
+    case 0:
+      return (frame) => run(frame.budget, null, null, null, null)
+    case 1:
+      return (frame) => run(frame.budget, a(frame), null, null, null)
+    case 2:
+      return (frame) => run(frame.budget, a(frame), b(frame), null, null)
+    case 3:
+      return (frame) => run(frame.budget, a(frame), b(frame), c(frame), null)
+    default:
+      return (frame) => run(frame.budget, a(frame), b(frame), c(frame), d(frame))
+  }
+}

@@ -1,0 +1,154 @@
+import { hasField, index, indexOptional, select, selectOptional } from './access.ts'
+import type { Expr, HasExpr, IndexExpr, SelectExpr } from './ast.ts'
+import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, localSlot, readSlot, type Scope } from './compile-context.ts'
+import { CelError } from './failure.ts'
+import { typeValue } from './lib-conversions.ts'
+import { type CelValue, hasFields, isPlainName } from './values.ts'
+
+/** A variable, a type's name, or a macro's variable. */
+export function compileName(context: CompileContext, expr: Expr, name: string, scope: Scope | undefined): Code {
+  const resolution = context.checked.resolved.get(expr)
+  if (resolution?.kind === 'type') return constantCode(typeValue(resolution.name))
+  const slot = slotOf(context, expr, name, scope)
+  return { run: (frame) => readSlot(frame, slot), cost: 1 }
+}
+
+function slotOf(context: CompileContext, expr: Expr, name: string, scope: Scope | undefined): number {
+  const resolution = context.checked.resolved.get(expr)
+  if (resolution?.kind === 'variable') return context.rootSlot(resolution.name)
+  return localSlot(scope, resolution?.kind === 'local' ? resolution.name : name) ?? context.rootSlot(name)
+}
+
+// A select may stand for a whole name: `variables.image`, `google.protobuf.Timestamp`.
+function isName(context: CompileContext, expr: Expr): boolean {
+  if (expr.kind === 'ident') return context.checked.resolved.get(expr)?.kind !== 'type'
+  return context.checked.resolved.get(expr)?.kind === 'variable'
+}
+
+/** Whether an expression is a chain of selections, the last included: Kubernetes charges such a chain 1 and 1 for each step. */
+export function isChain(expr: Expr): boolean {
+  return expr.kind === 'ident' || expr.kind === 'select' || expr.kind === 'index'
+}
+
+// The name a step reads, where it is fixed and safe to read as a property.
+function plainStep(context: CompileContext, expr: Expr): string | undefined {
+  if (expr.kind === 'select' && !expr.optional && !context.checked.resolved.has(expr)) return isPlainName(expr.field) ? expr.field : undefined
+  if (expr.kind === 'index' && !expr.optional && expr.index.kind === 'literal' && typeof expr.index.value === 'string') {
+    return isPlainName(expr.index.value) ? expr.index.value : undefined
+  }
+  return undefined
+}
+
+/** `operand.field` and `operand.?field`; plain chains are read in one go. */
+export function compileSelect(context: CompileContext, expr: SelectExpr, scope: Scope | undefined): Code {
+  const resolution = context.checked.resolved.get(expr)
+  if (resolution?.kind === 'type') return constantCode(typeValue(resolution.name))
+  if (resolution?.kind === 'variable') return compileName(context, expr, resolution.name, scope)
+  const chain = compileChain(context, expr, scope)
+  if (chain !== undefined) return chain
+  const operand = context.compile(expr.operand, scope)
+  const { field } = expr
+  const cost = operand.cost + stepCost(expr.operand)
+  if (expr.optional) return { run: (frame) => selectOptional(operand.run(frame), field), cost }
+  return { run: (frame) => select(operand.run(frame), field), cost }
+}
+
+// A chain that starts with anything but a name costs one more.
+function stepCost(operand: Expr): number {
+  return isChain(operand) ? 1 : 2
+}
+
+/** `operand[key]` and `operand[?key]`. */
+export function compileIndex(context: CompileContext, expr: IndexExpr, scope: Scope | undefined): Code {
+  const chain = compileChain(context, expr, scope)
+  if (chain !== undefined) return chain
+  const operand = context.compile(expr.operand, scope)
+  const key = context.compile(expr.index, scope)
+  const cost = operand.cost + key.cost + stepCost(expr.operand)
+  if (expr.optional) return { run: (frame) => indexOptional(operand.run(frame), key.run(frame)), cost }
+  return { run: (frame) => index(operand.run(frame), key.run(frame)), cost }
+}
+
+function compileChain(context: CompileContext, expr: Expr, scope: Scope | undefined): Code | undefined {
+  const names: string[] = []
+  let base = expr
+  for (let name = plainStep(context, base); name !== undefined; name = plainStep(context, base)) {
+    names.unshift(name)
+    if (base.kind !== 'select' && base.kind !== 'index') break
+    base = base.operand
+  }
+  if (names.length === 0) return undefined
+  if (isName(context, base)) {
+    const slot = slotOf(context, base, base.kind === 'ident' ? base.name : '', scope)
+    return { run: slotChain(slot, names), cost: 1 + names.length }
+  }
+  const operand = context.compile(base, scope)
+  return { run: valueChain(operand.run, names), cost: operand.cost + names.length + (isChain(base) ? 0 : 1) }
+}
+
+// One closure per length: a loop over the names would cost as much as the reads.
+function slotChain(slot: number, names: readonly string[]): Evaluator {
+  const [first = '', second = '', third = '', fourth = ''] = names
+  const slow = (frame: Frame): CelValue => walk(readSlot(frame, slot), names)
+  switch (names.length) {
+    case 1:
+      return (frame) => {
+        const root = frame.slots[slot]
+        return (hasFields(root) ? root[first] : undefined) ?? slow(frame)
+      }
+    case 2:
+      return (frame) => {
+        const root = frame.slots[slot]
+        const value = hasFields(root) ? root[first] : undefined
+        return (hasFields(value) ? value[second] : undefined) ?? slow(frame)
+      }
+    case 3:
+      return (frame) => {
+        const root = frame.slots[slot]
+        const value = hasFields(root) ? root[first] : undefined
+        const inner = hasFields(value) ? value[second] : undefined
+        return (hasFields(inner) ? inner[third] : undefined) ?? slow(frame)
+      }
+    case 4:
+      return (frame) => {
+        const root = frame.slots[slot]
+        const value = hasFields(root) ? root[first] : undefined
+        const inner = hasFields(value) ? value[second] : undefined
+        const innermost = hasFields(inner) ? inner[third] : undefined
+        return (hasFields(innermost) ? innermost[fourth] : undefined) ?? slow(frame)
+      }
+    default:
+      return slow
+  }
+}
+
+function valueChain(operand: Evaluator, names: readonly string[]): Evaluator {
+  const [first = ''] = names
+  if (names.length > 1) return (frame) => walk(operand(frame), names)
+  return (frame) => {
+    const value = operand(frame)
+    return (hasFields(value) ? value[first] : undefined) ?? select(value, first)
+  }
+}
+
+function walk(root: CelValue, names: readonly string[]): CelValue {
+  let value = root
+  for (const name of names) {
+    value = (hasFields(value) ? value[name] : undefined) ?? select(value, name)
+    if (value instanceof CelError) return value
+  }
+  return value
+}
+
+/** `has(operand.field)`; the selection costs nothing, only its operand does. */
+export function compileHas(context: CompileContext, expr: HasExpr, scope: Scope | undefined): Code {
+  const { operand: operandExpr, field } = expr.target
+  const operand = context.compile(operandExpr, scope)
+  const cost = operand.cost + (isChain(operandExpr) ? 0 : 1)
+  if (!isPlainName(field)) return { run: (frame) => hasField(operand.run(frame), field), cost }
+  const run: Evaluator = (frame) => {
+    const value = operand.run(frame)
+    return hasFields(value) && value[field] !== undefined ? true : hasField(value, field)
+  }
+  return { run, cost }
+}

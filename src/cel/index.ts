@@ -1,0 +1,29 @@
+export type { CelEnvironment } from './check.ts'
+export { CostBudget, type CostLimits } from './cost.ts'
+export { parseExactJson } from './exact-json.ts'
+export { type Atom, describeAtom, type Explanation } from './explain.ts'
+export { EXPRESSION_ISSUE_CODES, type ExpressionIssue, type ExpressionIssueCode, renderIssue } from './issue.ts'
+export { toJson } from './json.ts'
+export { Lazy } from './lazy.ts'
+export { type Bindings, type CelProgram, compileExpression, type EvaluationError } from './program.ts'
+export { evaluateLine } from './protocol.ts'
+export {
+  BOOL,
+  BYTES,
+  type CelType,
+  DOUBLE,
+  DURATION,
+  DYN,
+  formatType,
+  INT,
+  listOf,
+  mapOf,
+  NULL,
+  objectOf,
+  opaque,
+  optionalOf,
+  STRING,
+  TIMESTAMP,
+  UINT,
+} from './types.ts'
+export type { CelValue } from './values.ts'

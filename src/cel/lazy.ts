@@ -1,0 +1,46 @@
+import { err, type Result } from '../api/index.ts'
+import { CelError, EvaluationStopped, fail } from './failure.ts'
+import type { EvaluationError } from './program.ts'
+import type { CelValue } from './values.ts'
+
+/** A binding computed at most once, when an expression first reads it; its error becomes an error value at the place that reads it. */
+export class Lazy {
+  readonly #compute: () => Result<CelValue, EvaluationError>
+  #value: CelValue | undefined
+  #stopped: EvaluationError | undefined
+  #isComputing = false
+
+  constructor(compute: () => Result<CelValue, EvaluationError>) {
+    this.#compute = compute
+  }
+
+  /** The value, an error value, or `EvaluationStopped` where computing it ran out of budget. */
+  read(): CelValue {
+    if (this.#stopped !== undefined) throw stopped(this.#stopped)
+    if (this.#value !== undefined) return this.#value
+    // A variable that reads itself, over however many others, would never end.
+    if (this.#isComputing) return fail('InvalidArgument', 'a variable depends on itself')
+    this.#isComputing = true
+    const result = this.#computed()
+    this.#isComputing = false
+    if (!result.ok && result.error.code !== 'EvaluationFailed') {
+      this.#stopped = result.error
+      throw stopped(result.error)
+    }
+    this.#value = result.ok ? result.value : new CelError('InvalidArgument', result.error.message)
+    return this.#value
+  }
+
+  #computed(): Result<CelValue, EvaluationError> {
+    try {
+      return this.#compute()
+    } catch (cause) {
+      if (cause instanceof EvaluationStopped) throw cause
+      return err({ code: 'EvaluationFailed', message: cause instanceof Error ? cause.message : String(cause) })
+    }
+  }
+}
+
+function stopped(error: EvaluationError): EvaluationStopped {
+  return new EvaluationStopped(error.code, error.message)
+}

@@ -1,0 +1,76 @@
+import { RE2JS } from 're2js'
+import type { CostBudget } from './cost.ts'
+import { type CelError, fail } from './failure.ts'
+import type { CelValue } from './values.ts'
+
+/** A compiled regular expression of RE2: linear time, no lookaround, no backreference. */
+export interface Regex {
+  readonly program: RE2JS
+  /** How many instructions it has; matching costs by it. */
+  readonly size: number
+  readonly sourceLength: number
+}
+
+const MAX_SOURCE = 10_000
+const MAX_PROGRAM = 20_000
+const CACHE_SIZE = 256
+
+const cache = new Map<string, Regex | CelError>()
+
+/** Compiles a pattern, or says why it is none. Recent patterns are kept. */
+export function compileRegex(source: string): Regex | CelError {
+  const known = cache.get(source)
+  if (known !== undefined) return known
+  const made = compileFresh(source)
+  const oldest = cache.keys().next()
+  if (cache.size >= CACHE_SIZE && oldest.done !== true) cache.delete(oldest.value)
+  cache.set(source, made)
+  return made
+}
+
+function compileFresh(source: string): Regex | CelError {
+  if (source.length > MAX_SOURCE) return fail('InvalidArgument', `error parsing regexp: expression is longer than ${MAX_SOURCE} characters`)
+  try {
+    const program = RE2JS.compile(source)
+    const size = program.programSize()
+    if (size > MAX_PROGRAM) return fail('InvalidArgument', 'error parsing regexp: expression is too large')
+    return { program, size, sourceLength: source.length }
+  } catch (cause) {
+    return fail('InvalidArgument', cause instanceof Error ? cause.message : 'error parsing regexp')
+  }
+}
+
+/** Charges a match: Kubernetes' formula by the length of the pattern, or by the size of the program where that is more. */
+export function chargeMatch(budget: CostBudget, text: string, regex: Regex): void {
+  const perCharacter = Math.ceil(Math.max(regex.sourceLength, regex.size > 200 ? regex.size : 0) / 4)
+  budget.charge(Math.ceil((1 + text.length) / 10) * perCharacter)
+}
+
+/** `text.matches(regex)`. */
+export function matches(budget: CostBudget, text: string, regex: Regex): boolean {
+  chargeMatch(budget, text, regex)
+  return regex.program.test(text)
+}
+
+/** `text.find(regex)`: the first match, or an empty string. */
+export function find(budget: CostBudget, text: string, regex: Regex): string {
+  chargeMatch(budget, text, regex)
+  const matcher = regex.program.matcher(text)
+  return matcher.find() ? (matcher.group() ?? '') : ''
+}
+
+/** `text.findAll(regex, limit)`: all matches, or the first `limit` where that is not negative. */
+export function findAll(budget: CostBudget, text: string, regex: Regex, limit: number): CelValue {
+  chargeMatch(budget, text, regex)
+  const found: string[] = []
+  const matcher = regex.program.matcher(text)
+  let end = -1
+  while (found.length !== limit && matcher.find()) {
+    const match = matcher.group() ?? ''
+    // Go skips an empty match right behind the previous one.
+    if (match === '' && matcher.start() === end) continue
+    found.push(match)
+    end = matcher.end()
+  }
+  return found
+}
