@@ -57,8 +57,8 @@ export const shortName = (whose: string): SchemaRule<Named> => ({
 
 /** A resource of Bylaw's as a whole, with a rule for its metadata. Its status is not part of it: no decision depends on one. */
 export function resource<K extends string, S extends z.ZodType>(kind: K, description: string, spec: S, nameRule: SchemaRule<Named>) {
-  // A CRD cannot have rules on its metadata: there the rule stands at the root.
-  const rootRule = { rule: nameRule.rule.replaceAll('self.', 'self.metadata.'), message: nameRule.message, fieldPath: `.metadata.${nameRule.at}` }
+  // A CRD cannot have rules on its metadata, nor a path into it: there the rule stands at the root.
+  const rootRule = { rule: nameRule.rule.replaceAll('self.', 'self.metadata.'), message: nameRule.message }
   const shape = { apiVersion: z.literal(API_VERSION), kind: z.literal(kind), metadata: metadata.check(toCheck(nameRule)), spec }
   return object(description, shape, [], { [META.rules]: [rootRule] })
 }

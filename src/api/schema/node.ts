@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isTime } from './time.ts'
 
 /** A validation rule of a CRD in both of its forms: CEL for the API server, and a predicate that means the same here. */
 export interface SchemaRule<T> {
@@ -71,7 +72,7 @@ export interface TextBounds {
   /** 1 unless told. */
   readonly min?: number
   readonly pattern?: Pattern
-  readonly format?: string
+  readonly format?: 'date-time'
 }
 
 /** A regular expression that Go and JavaScript read alike, with the words that tell what it asks for. */
@@ -82,7 +83,7 @@ export interface Pattern {
 
 const lengthOf = (value: string): number => (/[\ud800-\udbff]/.test(value) ? [...value].length : value.length)
 
-function fitBounds({ max, min = 1, pattern }: TextBounds): z.core.$ZodCheck<string> {
+function fitBounds({ max, min = 1, pattern, format }: TextBounds): z.core.$ZodCheck<string> {
   const compiled = pattern === undefined ? undefined : new RegExp(pattern.expression, 'u')
   return z.superRefine<string>((value, context) => {
     const length = lengthOf(value)
@@ -90,6 +91,7 @@ function fitBounds({ max, min = 1, pattern }: TextBounds): z.core.$ZodCheck<stri
     if (length > max) report('TooLong', `must be at most ${max} characters, has ${length}`)
     else if (length < min) report('TooShort', min === 1 ? 'must not be empty' : `must be at least ${min} characters, has ${length}`)
     else if (pattern !== undefined && compiled?.test(value) === false) report('BadFormat', `must be ${pattern.asks}`)
+    else if (format === 'date-time' && !isTime(value)) report('BadFormat', 'must be a time that exists')
   })
 }
 
@@ -133,8 +135,18 @@ export const flag = (description: string) => z.boolean().meta({ description })
 export const integer = (description: string, bounds: { readonly min?: number } = {}) =>
   (bounds.min === undefined ? z.int() : z.int().min(bounds.min)).meta({ description, format: 'int64' })
 
-/** A string map as labels are. */
-export const textMap = (description: string, extra: Readonly<Record<string, unknown>> = {}) => z.record(z.string(), z.string()).meta({ description, ...extra })
+/** A map of texts, as labels are. */
+export const textMap = <T extends z.ZodType<string, string>>(description: string, value: T, maxProperties: number) =>
+  z
+    .record(z.string(), value)
+    .check(
+      z.superRefine<Record<string, string>>((map, context) => {
+        const size = Object.keys(map).length
+        if (size > maxProperties)
+          context.addIssue({ code: 'custom', message: `must have at most ${maxProperties} entries, has ${size}`, params: { code: 'TooMany' } })
+      }),
+    )
+    .meta({ description, maxProperties })
 
 interface ListBounds {
   readonly max: number

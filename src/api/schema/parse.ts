@@ -102,8 +102,13 @@ function withoutStatus(value: unknown): unknown {
   return rest
 }
 
-/** Reads a resource by its schema: the value with its defaults, or all that is wrong with it. Its status is dropped unread. */
-export function parseResource<S extends z.ZodType>(schema: S, value: unknown): Result<z.output<S>, readonly FieldIssue[]> {
-  const parsed = schema.safeParse(withoutNulls(withoutStatus(value)), { reportInput: true, error: knownFields })
+/** Reads a value by its schema: the value with its defaults, or all that is wrong with it. */
+export function parseValue<S extends z.ZodType>(schema: S, value: unknown): Result<z.output<S>, readonly FieldIssue[]> {
+  const parsed = schema.safeParse(withoutNulls(value), { reportInput: true, error: knownFields })
   return parsed.success ? ok(parsed.data) : err(parsed.error.issues.flatMap(toFieldIssues))
+}
+
+/** Reads a resource by its schema, as `parseValue` does. Its status is dropped unread. */
+export function parseResource<S extends z.ZodType>(schema: S, value: unknown): Result<z.output<S>, readonly FieldIssue[]> {
+  return parseValue(schema, withoutStatus(value))
 }

@@ -194,6 +194,8 @@ export const durationMs = (value: string): number =>
   [...value.matchAll(/([0-9]+)(h|m|s)/g)].reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS.get(unit) ?? 0), 0)
 
 const MAX_DURATION_MS = 8784 * HOUR_MS
+const isDuration = new RegExp(PATTERNS.duration.expression)
+const isInRange = (lengthMs: number): boolean => lengthMs > 0 && lengthMs <= MAX_DURATION_MS
 
 const exceptions = objectWithDefaults(
   'Whether and for how long PolicyExceptions may waive violations of this policy.',
@@ -212,7 +214,7 @@ const exceptions = objectWithDefaults(
       rule: "!has(self.maxDuration) || (duration(self.maxDuration) > duration('0s') && duration(self.maxDuration) <= duration('8784h'))",
       message: '`maxDuration` must be more than 0 and at most 8784h (366 days)',
       at: 'maxDuration',
-      holds: ({ maxDuration }) => maxDuration === undefined || (durationMs(maxDuration) > 0 && durationMs(maxDuration) <= MAX_DURATION_MS),
+      holds: ({ maxDuration }) => maxDuration === undefined || !isDuration.test(maxDuration) || isInRange(durationMs(maxDuration)),
     },
     {
       rule: '!has(self.allowed) || self.allowed || !has(self.maxDuration)',

@@ -7,7 +7,7 @@ const count = (description: string) => integer(description, { min: 0 })
 const time = (description: string) => text(description, { max: 64, format: 'date-time' })
 const conditions = optional(keyedList('State of the resource, one condition for each aspect of it.', condition, ['type'], { max: 16 }))
 
-const summaryColumn = (description: string) => text(description, { min: 0, max: 1024 })
+const summaryColumn = (description: string) => text(description, { min: 0, max: 2048 })
 
 /** The schema of a Policy's status. */
 export const policyStatusSchema = object('What became of the policy. It is written by Bylaw; no decision reads it.', {

@@ -13,6 +13,10 @@ export const PATTERNS = {
     expression: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$',
     asks: 'a label value: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit',
   },
+  emptyOrLabelValue: {
+    expression: '^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$',
+    asks: 'empty or a label value: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit',
+  },
   qualifiedName: {
     expression: `^(${lowerCaseLabel}(\\.${lowerCaseLabel})*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`,
     asks: 'a qualified name: up to 63 letters, digits, `-`, `_` and `.`, after an optional DNS prefix and `/`',
@@ -39,8 +43,7 @@ export const matchCondition = object('A condition on the request as a whole.', {
 })
 
 const qualifiedNameRegExp = new RegExp(PATTERNS.qualifiedName.expression, 'u')
-const labelValueRegExp = new RegExp(PATTERNS.labelValue.expression, 'u')
-const isLabelValue = (value: string): boolean => value === '' || (value.length <= NAME_LENGTH && labelValueRegExp.test(value))
+const labelValue = text('A label value.', { min: 0, max: NAME_LENGTH, pattern: PATTERNS.emptyOrLabelValue })
 
 const requirement = object(
   'A requirement on one label.',
@@ -71,7 +74,7 @@ export const labelSelector = (description: string) =>
   object(
     description,
     {
-      matchLabels: optional(textMap('Labels that must be there with exactly these values.', { maxProperties: 64 })),
+      matchLabels: optional(textMap('Labels that must be there with exactly these values.', labelValue, 64)),
       matchExpressions: optional(list('Requirements on labels. All must hold.', requirement, { max: 64 })),
     },
     [
@@ -80,12 +83,6 @@ export const labelSelector = (description: string) =>
         message: 'a key is not a label key',
         at: 'matchLabels',
         holds: ({ matchLabels = {} }) => Object.keys(matchLabels).every((key) => qualifiedNameRegExp.test(key)),
-      },
-      {
-        rule: `!has(self.matchLabels) || self.matchLabels.all(k, self.matchLabels[k] == '' || self.matchLabels[k].size() <= 63 && self.matchLabels[k].matches('${PATTERNS.labelValue.expression}'))`,
-        message: 'a value is not a label value',
-        at: 'matchLabels',
-        holds: ({ matchLabels = {} }) => Object.values(matchLabels).every(isLabelValue),
       },
     ],
     { 'x-kubernetes-map-type': 'atomic' },
