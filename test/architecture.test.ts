@@ -28,7 +28,7 @@ const LONGEST_FILE_LINES = 500
 
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
 const importsOf = (path: string): string[] =>
-  [...readFileSync(`src/${path}`, 'utf8').matchAll(/(?:\bfrom |^import |\bimport\()'([^']+)'/gm)].map(([, specifier = '']) => specifier)
+  [...readFileSync(`src/${path}`, 'utf8').matchAll(/(?:^(?:import|export|\}).* from |^import |\bimport\()'([^']+)'/gm)].map(([, specifier = '']) => specifier)
 
 /** What is wrong with an import, or undefined. */
 function objection(path: string, specifier: string): string | undefined {

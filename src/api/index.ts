@@ -1,3 +1,5 @@
+export { type AdmissionRequest, type AdmissionResponse, type Operation, parseAdmissionReview, type UserInfo } from './admission.ts'
+export { type Config, parseConfig } from './config.ts'
 export {
   defaultEnforcementProfile,
   type EnforcementProfile,
@@ -6,6 +8,20 @@ export {
   parseEnforcementProfile,
 } from './enforcement-profile.ts'
 export { describeFieldIssue, FIELD_ISSUE_CODES, type FieldIssue, type FieldIssueCode, formatPath, suggest } from './issue.ts'
+export { canonicalJson, isEqualJson, parseJson, stringifyJson } from './json.ts'
+export {
+  type GroupVersionKind,
+  type GroupVersionResource,
+  isKubernetesObject,
+  isRecord,
+  type KubernetesObject,
+  type ObjectMeta,
+  type OwnerReference,
+  objectName,
+  parseApiVersion,
+} from './kubernetes.ts'
+export { compileSelector, isEmptySelector, type LabelSelectorLike } from './label-selector.ts'
+export { OperationalError, type OperationalErrorCode } from './operational-error.ts'
 export {
   API_VERSION,
   type AuditAnnotation,
@@ -35,6 +51,7 @@ export {
   type Variable,
 } from './policy.ts'
 export { type ExceptionMatch, type PolicyException, type PolicyExceptionSpec, parsePolicyException, type WaivedPolicy } from './policy-exception.ts'
+export { BUILT_IN_RESOURCES, guessResource, type ResourceType } from './resources.ts'
 export { err, ok, type Result } from './result.ts'
 export {
   type Condition,
@@ -45,3 +62,4 @@ export {
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from './status.ts'
+export { parseYamlDocuments } from './yaml.ts'

@@ -1,0 +1,24 @@
+import type { AdmissionResponse } from '../api/index.ts'
+
+/** What the HTTPS door sends back: an AdmissionReview with status 200, or a plain HTTP error that leaves the decision to the registration's failure policy. */
+export interface Answer {
+  readonly status: number
+  readonly contentType: 'application/json' | 'text/plain'
+  readonly body: string
+}
+
+/** Wraps a response for the API server. */
+export function reviewAnswer(response: AdmissionResponse): Answer {
+  const body = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response })
+  return { status: 200, contentType: 'application/json', body }
+}
+
+/** An HTTP error with one line of text. */
+export function errorAnswer(status: number, message: string): Answer {
+  return { status, contentType: 'text/plain', body: `${message}\n` }
+}
+
+/** A denial, always 403 `Forbidden`: with `Invalid`, kubectl would print causes instead of the message. */
+export function denial(uid: string, message: string, more: Pick<AdmissionResponse, 'warnings' | 'auditAnnotations'> = {}): AdmissionResponse {
+  return { uid, allowed: false, status: { code: 403, reason: 'Forbidden', message }, ...more }
+}

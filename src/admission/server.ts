@@ -1,0 +1,197 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, parseJson } from '../api/index.ts'
+import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
+import { type GuardDependencies, guardDefinitions, guardEnvironment, guardResources } from './guards.ts'
+import { type FailureClass, type ReviewDependencies, type Route, review, undecided } from './review.ts'
+
+/** A certificate and its key, PEM. */
+export interface ServingCertificate {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface AdmissionServerOptions {
+  readonly certificate: ServingCertificate
+  readonly review: ReviewDependencies
+  readonly guards: GuardDependencies
+  readonly maxBodyBytes: number
+  /** Reviews that may be under way at once; more are shed. */
+  readonly maxReviews: number
+  /** Bytes of bodies that may be held at once over all reviews. */
+  readonly maxHeldBytes: number
+}
+
+type Guard = (request: AdmissionRequest) => AdmissionResponse | Promise<AdmissionResponse>
+
+/** The API server keeps idle connections for 90 s; closing one first would race with its next request. */
+const KEEP_ALIVE_MS = 120_000
+const UID_IN_BODY = /"uid"\s*:\s*"([A-Za-z0-9-]{1,64})"/
+
+const routeOf = (path: string): Route | undefined => {
+  const match = /^\/validate\/(fail|ignore)\/(equivalent|any|exact)$/.exec(path)
+  if (match === null) return undefined
+  const failureClass: FailureClass = match[1] === 'fail' ? 'fail' : 'ignore'
+  return { failureClass, lane: match[2] === 'any' ? 'any' : match[2] === 'exact' ? 'exact' : 'equivalent' }
+}
+
+/** The HTTPS door. One request never delays another but by the time that its decision takes. */
+export class AdmissionServer {
+  readonly #options: AdmissionServerOptions
+  readonly #server: Server
+  readonly #guards: ReadonlyMap<string, Guard>
+  #reviews = 0
+  #heldBytes = 0
+
+  constructor(options: AdmissionServerOptions) {
+    this.#options = options
+    this.#guards = new Map<string, Guard>([
+      ['/guard/definitions', guardDefinitions],
+      ['/guard/resources', (request) => guardResources(request, options.guards)],
+      ['/guard/environment', (request) => guardEnvironment(request, options.guards)],
+    ])
+    this.#server = createServer({ ...options.certificate, minVersion: 'TLSv1.2' }, (request, response) => this.#serve(request, response))
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS
+    this.#server.headersTimeout = options.review.deadlineMs
+    this.#server.requestTimeout = options.review.deadlineMs
+    this.#server.on('clientError', (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+      else socket.destroy()
+    })
+    // A failed handshake concerns nobody but that client.
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
+  }
+
+  /** Starts to listen; resolves with the port in use. */
+  listen(port: number, host?: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        const address = this.#server.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : port)
+      })
+    })
+  }
+
+  /** Serves new connections with another certificate; those that stand keep theirs. */
+  replaceCertificate(certificate: ServingCertificate): void {
+    this.#server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
+  }
+
+  /** Stops to accept connections, lets what is under way finish, then closes. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    this.#server.closeIdleConnections()
+    await closed
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const arrivedMs = this.#options.review.clock.elapsedMs()
+    const path = (request.url ?? '').split('?')[0] ?? ''
+    const route = routeOf(path)
+    const guard = this.#guards.get(path)
+    const refused = this.#refuseEarly(request, route !== undefined || guard !== undefined)
+    if (refused !== undefined) {
+      respond(request, response, refused)
+      return
+    }
+    this.#readBody(request, response, route, (body) => {
+      if (route !== undefined) return this.#answerReview(body, route, arrivedMs)
+      return guard === undefined ? errorAnswer(404, 'no such path') : answerGuard(body, guard)
+    })
+  }
+
+  #refuseEarly(request: IncomingMessage, isKnownPath: boolean): Answer | undefined {
+    if (!isKnownPath) return errorAnswer(404, 'no such path')
+    if (request.method !== 'POST') return errorAnswer(405, 'expected POST')
+    const contentType = request.headers['content-type'] ?? ''
+    if (!/^application\/json\s*(?:;|$)/i.test(contentType)) return errorAnswer(415, 'content-type: expected `application/json`')
+    const announced = Number(request.headers['content-length'] ?? 0)
+    return announced > this.#options.maxBodyBytes ? this.#tooLarge() : undefined
+  }
+
+  #tooLarge(): Answer {
+    return errorAnswer(413, `the body is larger than ${this.#options.maxBodyBytes} bytes`)
+  }
+
+  #answerReview(body: string, route: Route, arrivedMs: number): Answer | Promise<Answer> {
+    const { review: dependencies, maxReviews } = this.#options
+    if (this.#reviews > maxReviews) return undecided(UID_IN_BODY.exec(body)?.[1] ?? '', route, 'shed', 'too many requests at once', dependencies)
+    const answer = review(body, route, arrivedMs, dependencies)
+    dependencies.recorder.recordDuration((dependencies.clock.elapsedMs() - arrivedMs) / 1000)
+    return answer
+  }
+
+  #readBody(request: IncomingMessage, response: ServerResponse, route: Route | undefined, answer: (body: string) => Answer | Promise<Answer>): void {
+    const chunks: Buffer[] = []
+    let size = 0
+    let isDone = false
+    this.#reviews += 1
+    const release = (): void => {
+      if (isDone) return
+      isDone = true
+      this.#reviews -= 1
+      this.#heldBytes -= size
+    }
+    const abandon = (early: Answer): void => {
+      release()
+      chunks.length = 0
+      respond(request, response, early)
+    }
+    request.on('data', (chunk: Buffer) => {
+      if (isDone) return
+      size += chunk.length
+      this.#heldBytes += chunk.length
+      if (size > this.#options.maxBodyBytes) {
+        if (route !== undefined) this.#options.review.recorder.recordUndecided('tooLarge', route.failureClass)
+        abandon(this.#tooLarge())
+      } else if (this.#heldBytes > this.#options.maxHeldBytes) {
+        if (route !== undefined) this.#options.review.recorder.recordUndecided('shed', route.failureClass)
+        abandon(errorAnswer(503, 'too many large requests at once'))
+      } else chunks.push(chunk)
+    })
+    request.on('error', release)
+    request.on('close', release)
+    request.on('end', () => {
+      if (isDone) return
+      const body = Buffer.concat(chunks).toString('utf8')
+      const made = answer(body)
+      if (!(made instanceof Promise)) {
+        release()
+        respond(request, response, made)
+        return
+      }
+      made.then(
+        (late) => {
+          release()
+          respond(request, response, late)
+        },
+        () => abandon(errorAnswer(500, 'internal error')),
+      )
+    })
+  }
+}
+
+function respond(request: IncomingMessage, response: ServerResponse, { status, contentType, body }: Answer): void {
+  if (response.headersSent || response.destroyed) return
+  // What is left of an unread body would be taken for the next request.
+  const isCut = !request.complete
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body), ...(isCut ? { connection: 'close' } : {}) })
+  response.end(body, () => {
+    if (isCut) request.destroy()
+  })
+}
+
+async function answerGuard(body: string, guard: Guard): Promise<Answer> {
+  const json = parseJson(body)
+  if (!json.ok) return errorAnswer(400, json.error)
+  const parsed = parseAdmissionReview(json.value)
+  if (!parsed.ok) return errorAnswer(400, parsed.error)
+  try {
+    return reviewAnswer(await guard(parsed.value))
+  } catch (error) {
+    const name = error instanceof Error ? error.name : 'unknown'
+    return reviewAnswer(denial(parsed.value.uid, `bylaw could not judge this change: internal error (${name})`))
+  }
+}

@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto'
+import {
+  type AdmissionRequest,
+  err,
+  isKubernetesObject,
+  isRecord,
+  type KubernetesObject,
+  objectName,
+  ok,
+  parseAdmissionReview,
+  parseApiVersion,
+  type Result,
+} from '../api/index.ts'
+import { type Decision, decide } from '../decide/index.ts'
+import { describeFailure, toDecisionRecord } from '../evidence/index.ts'
+import { assembleRuleSet, type CompiledPolicy, compilePolicy, describeIssue, isNamespaceObject, profileIssues, type RuleSet } from '../rules/index.ts'
+import { readDocuments, type SourceDocument } from './files.ts'
+import { openWorkspace, type Workspace } from './workspace.ts'
+
+export interface CheckOptions {
+  readonly policies: readonly string[]
+  readonly resources: readonly string[]
+  readonly environment?: string
+  readonly now: Date
+  readonly output: 'text' | 'json'
+}
+
+/** What a command prints and how it ends. */
+export interface CommandResult {
+  readonly exitCode: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** How `bylaw check` ends. */
+export const EXIT = { clean: 0, violations: 1, usage: 2, notEvaluated: 3 } as const
+
+/** Offline there is no secret to key digests with, and results must not differ from run to run. */
+const DIGEST_KEY = 'offline'
+const OFFLINE_USER = 'bylaw-check'
+
+interface Subject {
+  readonly file: string
+  readonly request: AdmissionRequest
+}
+
+/** A manifest stands for the request that would create it; an AdmissionReview for itself. */
+function toRequest(value: unknown, { resourceOf }: Workspace): Result<AdmissionRequest, string> {
+  if (isRecord(value) && value['kind'] === 'AdmissionReview') return parseAdmissionReview(value)
+  if (!isKubernetesObject(value)) return err('not a Kubernetes object: expected apiVersion, kind and metadata')
+  const { group, version } = parseApiVersion(value.apiVersion)
+  const type = resourceOf(value)
+  const namespace = type.isNamespaced ? (value.metadata.namespace ?? 'default') : type.resource === 'namespaces' ? (value.metadata.name ?? '') : undefined
+  const object: KubernetesObject = type.isNamespaced ? { ...value, metadata: { ...value.metadata, ...(namespace === undefined ? {} : { namespace }) } } : value
+  return parseAdmissionReview({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: randomUUID(),
+      kind: { group, version, kind: value.kind },
+      resource: { group, version, resource: type.resource },
+      ...(value.metadata.name === undefined ? {} : { name: value.metadata.name }),
+      ...(namespace === undefined ? {} : { namespace }),
+      operation: 'CREATE',
+      userInfo: { username: OFFLINE_USER, groups: [] },
+      object,
+      oldObject: null,
+      dryRun: false,
+    },
+  })
+}
+
+function judge(ruleSet: RuleSet, request: AdmissionRequest, workspace: Workspace, now: Date): Decision {
+  const isNamespaced = request.namespace !== '' && !isNamespaceObject(request)
+  const namespace = isNamespaced ? workspace.namespaceOf(request.namespace) : ({ kind: 'clusterScoped' } as const)
+  return decide(ruleSet, { request, lane: 'offline', namespace, params: workspace.params, now, digestKey: DIGEST_KEY })
+}
+
+const isOwnDefinition = ({ value }: SourceDocument): boolean => isKubernetesObject(value) && parseApiVersion(value.apiVersion).group === 'bylaw.dev'
+
+function subjectName({ kind, object, oldObject, operation, subResource }: AdmissionRequest): string {
+  const seen = object ?? oldObject
+  const name = seen === null ? '' : objectName(seen)
+  return `${operation === 'CREATE' ? '' : `${operation} `}${kind.kind}${subResource === '' ? '' : `/${subResource}`} ${name}`
+}
+
+function describeDecision({ file, request }: Subject, decision: Decision): string {
+  const failed = decision.outcomes.filter((outcome) => outcome.result === 'fail' || outcome.result === 'error')
+  if (failed.length === 0) return ''
+  const blocks = failed.map((outcome) => {
+    const [head = '', ...rest] = describeFailure(outcome)
+    return `  ${outcome.effect}: ${head}\n${rest.map((line) => `    ${line}`).join('\n')}`
+  })
+  return `${file}: ${subjectName(request)}\n${blocks.join('\n')}\n`
+}
+
+/** Judges resources in files by policies in files: the same engine and the same words as in a cluster, without one. */
+export function check({ policies, resources, environment, now, output }: CheckOptions): CommandResult {
+  const usage = (messages: readonly string[]): CommandResult => ({
+    exitCode: EXIT.usage,
+    stdout: '',
+    stderr: `${messages.map((message) => `error: ${message}`).join('\n')}\n`,
+  })
+  const policyDocuments = readDocuments(policies)
+  if (!policyDocuments.ok) return usage([policyDocuments.error])
+  const resourceDocuments = readDocuments(resources)
+  if (!resourceDocuments.ok) return usage([resourceDocuments.error])
+  const workspace = openWorkspace([...policyDocuments.value, ...resourceDocuments.value], environment)
+  if (!workspace.ok) return usage(workspace.error)
+  if (workspace.value.policies.length === 0) return usage(['no Policy in the files given with -f'])
+  const subjects: Subject[] = []
+  const mistakes: string[] = []
+  for (const { file, value } of resourceDocuments.value.filter((document) => !isOwnDefinition(document))) {
+    const request = toRequest(value, workspace.value)
+    if (request.ok) subjects.push({ file, request: request.value })
+    else mistakes.push(`${file}: ${request.error}`)
+  }
+  if (mistakes.length > 0) return usage(mistakes)
+  const compiled = workspace.value.policies.map((policy) => compilePolicy(policy))
+  const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile })
+  const decisions = subjects.map((subject) => ({ subject, decision: judge(ruleSet, subject.request, workspace.value, now) }))
+  const notes = [
+    ...describeIssues(compiled, workspace.value),
+    ...(workspace.value.exceptions > 0 ? ['warning: exceptions are read but waive nothing in this version'] : []),
+  ]
+  const stderr = notes.length === 0 ? '' : `${notes.join('\n')}\n`
+  const exitCode = exitCodeFor(
+    decisions.map(({ decision }) => decision),
+    compiled,
+  )
+  if (output === 'json') {
+    const rows = decisions.map(({ subject, decision }) => ({ file: subject.file, subject: subjectName(subject.request), decision: toDecisionRecord(decision) }))
+    return { exitCode, stdout: `${JSON.stringify(rows, null, 2)}\n`, stderr }
+  }
+  const told = decisions.map(({ subject, decision }) => describeDecision(subject, decision)).filter((text) => text !== '')
+  const count = (effect: string): number => decisions.filter(({ decision }) => decision.effect === effect).length
+  const summary = `${decisions.length} object${decisions.length === 1 ? '' : 's'} judged by ${compiled.length} polic${compiled.length === 1 ? 'y' : 'ies'}: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed`
+  return { exitCode, stdout: `${[...told, summary].join('\n')}\n`, stderr }
+}
+
+function describeIssues(compiled: readonly CompiledPolicy[], { profile }: Workspace): string[] {
+  return compiled.flatMap((policy) =>
+    [...policy.issues, ...profileIssues(policy, profile)].map((issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`),
+  )
+}
+
+/** 3 where anything could not be evaluated, else 1 where any rule was violated, at whatever level, else 0. */
+export function exitCodeFor(decisions: readonly Decision[], compiled: readonly CompiledPolicy[]): number {
+  const outcomes = decisions.flatMap((decision) => decision.outcomes)
+  const isBroken = compiled.some(({ issues }) => issues.some(({ severity }) => severity === 'error'))
+  if (isBroken || outcomes.some(({ result }) => result === 'error')) return EXIT.notEvaluated
+  return outcomes.some(({ result }) => result === 'fail') ? EXIT.violations : EXIT.clean
+}
+
+/** Reads a point in time as `--now` takes it. */
+export function parseTime(text: string): Result<Date, string> {
+  const date = new Date(text)
+  return Number.isNaN(date.getTime()) ? err(`--now: \`${text}\` is not a time such as 2027-01-31T00:00:00Z`) : ok(date)
+}

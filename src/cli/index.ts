@@ -1,0 +1,2 @@
+export { type CheckOptions, type CommandResult, check, EXIT, exitCodeFor } from './check.ts'
+export { type OperatorFlags, type ProgramOptions, runProgram } from './program.ts'

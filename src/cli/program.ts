@@ -1,0 +1,105 @@
+import { createInterface } from 'node:readline'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { evaluateLine } from '../cel/index.ts'
+import { check, EXIT, parseTime } from './check.ts'
+
+/** Flags of `bylaw operator`; what is not given comes from the configuration. */
+export interface OperatorFlags {
+  readonly kubeconfig?: string
+  readonly context?: string
+  readonly config?: string
+  readonly admissionPort?: number
+  readonly admissionUrl?: string
+  readonly metricsPort: number
+  readonly healthPort: number
+  readonly evidenceDir?: string
+}
+
+export interface ProgramOptions {
+  readonly version: string
+  readonly runOperator: (flags: OperatorFlags) => Promise<number>
+}
+
+function toPort(text: string): number {
+  const port = Number(text)
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new InvalidArgumentError('expected a port from 0 to 65535')
+  return port
+}
+
+const gather = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
+
+interface CheckFlags {
+  readonly policies: readonly string[]
+  readonly resources: readonly string[]
+  readonly environment?: string
+  readonly now?: string
+  readonly output: 'text' | 'json'
+}
+
+function runCheck({ now, ...flags }: CheckFlags): number {
+  const time = now === undefined ? undefined : parseTime(now)
+  if (time !== undefined && !time.ok) {
+    process.stderr.write(`error: ${time.error}\n`)
+    return EXIT.usage
+  }
+  const result = check({ ...flags, now: time?.value ?? new Date() })
+  process.stderr.write(result.stderr)
+  process.stdout.write(result.stdout)
+  return result.exitCode
+}
+
+/** Answers JSON lines from standard input, in order, until it ends. */
+async function runEval(): Promise<number> {
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim() !== '') process.stdout.write(`${evaluateLine(line)}\n`)
+  }
+  return 0
+}
+
+/** Runs a command line; resolves with the exit code. */
+export async function runProgram(argv: readonly string[], { version, runOperator }: ProgramOptions): Promise<number> {
+  let exitCode = 0
+  const program = new Command('bylaw')
+    .description('approve policy once, enforce it at the Kubernetes API boundary')
+    .version(version)
+    .exitOverride()
+    .showSuggestionAfterError()
+  program
+    .command('operator')
+    .description('enforce the policies of a cluster, from inside or outside')
+    .option('--kubeconfig <file>', 'kubeconfig file; otherwise the usual places and the account of the Pod')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('--config <file>', 'configuration, YAML')
+    .option('--admission-port <port>', 'port of the HTTPS door (9443)', toPort)
+    .option('--admission-url <url>', 'address of the HTTPS door for an API server outside whose cluster this runs')
+    .option('--metrics-port <port>', 'port of /metrics', toPort, 8080)
+    .option('--health-port <port>', 'port of /healthz and /readyz', toPort, 8081)
+    .option('--evidence-dir <folder>', 'folder for evidence')
+    .action(async (flags: OperatorFlags) => {
+      exitCode = await runOperator(flags)
+    })
+  program
+    .command('check')
+    .description('judge resources in files by policies in files; exit code 0 clean, 1 violations, 2 usage, 3 could not be evaluated')
+    .requiredOption('-f, --policies <path>', 'policies, profile and exceptions: a file or folder; may be given again', gather, [])
+    .requiredOption('-r, --resources <path>', 'manifests or AdmissionReviews: a file or folder, `-` for standard input; may be given again', gather, [])
+    .option('--environment <name>', 'environment that everything is judged in')
+    .option('--now <time>', 'point in time that is taken for now, RFC 3339')
+    .addOption(new Option('-o, --output <format>', 'form of the result').choices(['text', 'json']).default('text'))
+    .action((flags: CheckFlags) => {
+      exitCode = runCheck(flags)
+    })
+  program
+    .command('eval')
+    .description('evaluate CEL expressions: JSON lines in, JSON lines out')
+    .action(async () => {
+      exitCode = await runEval()
+    })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    return error.exitCode === 0 ? 0 : EXIT.usage
+  }
+  return exitCode
+}

@@ -1,0 +1,135 @@
+import {
+  BUILT_IN_RESOURCES,
+  defaultEnforcementProfile,
+  describeFieldIssue,
+  type EnforcementProfile,
+  err,
+  type FieldIssue,
+  guessResource,
+  isKubernetesObject,
+  isRecord,
+  type KubernetesObject,
+  ok,
+  type Policy,
+  parseApiVersion,
+  parseEnforcementProfile,
+  parsePolicy,
+  parsePolicyException,
+  type ResourceType,
+  type Result,
+} from '../api/index.ts'
+import type { ParamReader } from '../decide/index.ts'
+import type { NamespaceState } from '../rules/index.ts'
+import type { SourceDocument } from './files.ts'
+
+/** Everything that offline doors read: policies, the profile, and the objects around them. */
+export interface Workspace {
+  readonly policies: readonly Policy[]
+  readonly profile: EnforcementProfile
+  /** Number of exceptions that were read. */
+  readonly exceptions: number
+  readonly params: ParamReader
+  /** A namespace as the files have it; one that they do not have has no labels but its name. */
+  readonly namespaceOf: (name: string) => NamespaceState
+  readonly resourceOf: (object: KubernetesObject) => ResourceType
+}
+
+const OWN_GROUP = 'bylaw.dev'
+const NAME_LABEL = 'kubernetes.io/metadata.name'
+
+const isOwn = ({ apiVersion }: KubernetesObject): boolean => parseApiVersion(apiVersion).group === OWN_GROUP
+
+interface Own {
+  readonly policies: Policy[]
+  profile: EnforcementProfile | undefined
+  exceptions: number
+  readonly mistakes: string[]
+}
+
+function readOwn(own: Own, { file, value }: SourceDocument): void {
+  if (!isKubernetesObject(value) || !isOwn(value)) return
+  const report = (issues: readonly FieldIssue[]): void => {
+    for (const issue of issues) own.mistakes.push(`${file}: ${value.kind} ${value.metadata.name ?? ''}: ${describeFieldIssue(issue)}`)
+  }
+  switch (value.kind) {
+    case 'Policy': {
+      const parsed = parsePolicy(value)
+      if (!parsed.ok) report(parsed.error)
+      else if (own.policies.some(({ metadata }) => metadata.name === parsed.value.metadata.name))
+        own.mistakes.push(`${file}: Policy ${parsed.value.metadata.name} stands more than once`)
+      else own.policies.push(parsed.value)
+      return
+    }
+    case 'EnforcementProfile': {
+      const parsed = parseEnforcementProfile(value)
+      if (!parsed.ok) report(parsed.error)
+      else own.profile = parsed.value
+      return
+    }
+    case 'PolicyException': {
+      const parsed = parsePolicyException(value)
+      if (!parsed.ok) report(parsed.error)
+      else own.exceptions += 1
+      return
+    }
+    default:
+      own.mistakes.push(`${file}: kind: \`${value.kind}\` is not a kind of ${OWN_GROUP}`)
+  }
+}
+
+function customResources(documents: readonly KubernetesObject[]): ResourceType[] {
+  return documents.flatMap((object): ResourceType[] => {
+    const { spec } = object
+    if (object.kind !== 'CustomResourceDefinition' || !isRecord(spec) || !isRecord(spec['names'])) return []
+    const { group, names, scope, versions } = spec
+    const served = (Array.isArray(versions) ? versions : []).flatMap((version: unknown) =>
+      isRecord(version) && typeof version['name'] === 'string' ? version['name'] : [],
+    )
+    return [{ group: String(group), versions: served, kind: String(names['kind']), resource: String(names['plural']), isNamespaced: scope === 'Namespaced' }]
+  })
+}
+
+/** Sorts documents into a workspace; the error lists every mistake with its file. `environment` overrides the label of every namespace. */
+export function openWorkspace(documents: readonly SourceDocument[], environment: string | undefined): Result<Workspace, readonly string[]> {
+  const own: Own = { policies: [], profile: undefined, exceptions: 0, mistakes: [] }
+  for (const document of documents) readOwn(own, document)
+  if (own.mistakes.length > 0) return err(own.mistakes)
+  const profile = own.profile ?? defaultEnforcementProfile()
+  const { namespaceLabel, environments } = profile.spec
+  if (environment !== undefined && !environments.some(({ name }) => name === environment)) {
+    return err([`--environment: the profile has no environment \`${environment}\`, only ${environments.map(({ name }) => `\`${name}\``).join(', ')}`])
+  }
+  const objects = documents.map(({ value }) => value).filter(isKubernetesObject)
+  const namespaces = new Map(
+    objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Namespace').map((object) => [object.metadata.name ?? '', object]),
+  )
+  const known = [...BUILT_IN_RESOURCES, ...customResources(objects)]
+  // Cluster-scoped objects belong to the default environment, so an override has to move that too.
+  const scoped = environment === undefined ? profile : { ...profile, spec: { ...profile.spec, defaultEnvironment: environment } }
+  return ok({
+    policies: own.policies,
+    profile: scoped,
+    exceptions: own.exceptions,
+    params: (paramKind, { name, namespace }, requestNamespace) => {
+      const found = objects.find(
+        ({ apiVersion, kind, metadata }) =>
+          apiVersion === paramKind.apiVersion &&
+          kind === paramKind.kind &&
+          metadata.name === name &&
+          (metadata.namespace ?? '') === (namespace ?? (metadata.namespace === undefined ? '' : requestNamespace)),
+      )
+      return found === undefined ? { kind: 'missing' } : { kind: 'found', object: found }
+    },
+    namespaceOf: (name) => {
+      const object = namespaces.get(name) ?? { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+      const own = { [NAME_LABEL]: name, ...object.metadata.labels }
+      const labels = environment === undefined ? own : { ...own, [namespaceLabel]: environment }
+      return { kind: 'found', object: { ...object, metadata: { ...object.metadata, labels } } }
+    },
+    resourceOf: ({ apiVersion, kind }) => {
+      const { group, version } = parseApiVersion(apiVersion)
+      const found = known.find((type) => type.group === group && type.kind === kind)
+      return found ?? { group, versions: [version], kind, resource: guessResource(kind), isNamespaced: true }
+    },
+  })
+}

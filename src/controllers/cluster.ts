@@ -1,0 +1,59 @@
+import type { KubernetesObject, UserInfo } from '../api/index.ts'
+
+/** The address of one object. */
+export interface ObjectAddress {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly namespace?: string
+  readonly name: string
+}
+
+/** What is watched: a resource, one namespace of it, or the objects of one name. */
+export interface FollowTarget {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly namespace?: string
+  readonly name?: string
+}
+
+/** The objects of a watched resource, kept up to date. */
+export interface ObjectCache {
+  /** False until the first complete list. */
+  readonly hasSynced: boolean
+  list(): readonly KubernetesObject[]
+  get(name: string, namespace?: string): KubernetesObject | undefined
+  stop(): void
+}
+
+/** One resource type as the API server lists it. */
+export interface DiscoveredResource {
+  readonly group: string
+  /** Preferred version first. */
+  readonly versions: readonly string[]
+  readonly resource: string
+  readonly kind: string
+  readonly isNamespaced: boolean
+}
+
+/** The cluster as the controllers need it. Every method throws an OperationalError where the API server does not do as asked. */
+export interface Cluster {
+  follow(target: FollowTarget, onChange: () => void): ObjectCache
+  find(address: ObjectAddress, timeoutMs?: number): Promise<KubernetesObject | undefined>
+  create(address: ObjectAddress, object: KubernetesObject): Promise<KubernetesObject>
+  /** Writes over the object whose `resourceVersion` the given one carries. */
+  replace(address: ObjectAddress, object: KubernetesObject): Promise<KubernetesObject>
+  /** Applies a status by server-side apply; fields that are not given any more are removed. */
+  applyStatus(address: ObjectAddress, kind: string, status: unknown): Promise<void>
+  discover(): Promise<readonly DiscoveredResource[]>
+  mayAccess(user: UserInfo, question: AccessAttributes): Promise<boolean>
+}
+
+export interface AccessAttributes {
+  readonly group: string
+  readonly resource: string
+  readonly verb: string
+  readonly name: string
+  readonly namespace?: string
+}

@@ -1,0 +1,19 @@
+export { CertificateSync, type CertificateSyncOptions } from './certificate-sync.ts'
+export { type KeyPair, makeAuthority, makeServingCertificate, remainingMs } from './certificates.ts'
+export type { AccessAttributes, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache } from './cluster.ts'
+export { DiscoverySync } from './discovery-sync.ts'
+export { type EventDraft, EventWriter } from './event-writer.ts'
+export { LeaseSync } from './lease-sync.ts'
+export { NamespaceSync } from './namespace-sync.ts'
+export { ParamSync } from './param-sync.ts'
+export { type PolicyState, PolicySync, type PolicySyncOptions } from './policy-sync.ts'
+export {
+  computeWebhooks,
+  type RegistrationOptions,
+  RegistrationSync,
+  type RegistrationSyncOptions,
+  type ResourceFacts,
+  type Webhook,
+} from './registrations/index.ts'
+export { ShrinkGuard } from './shrink-guard.ts'
+export { StatusSync, type StatusSyncOptions } from './status-sync.ts'

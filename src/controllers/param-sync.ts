@@ -1,0 +1,68 @@
+import { type ParamKind, type ParamRef, type Policy, parseApiVersion } from '../api/index.ts'
+import type { ParamReader, ParamState } from '../decide/index.ts'
+import type { Cluster, DiscoveredResource, ObjectCache } from './cluster.ts'
+
+/** How long the first load waits for parameters that cannot be read. */
+const PATIENCE_MS = 3000
+
+interface Followed {
+  readonly cache: ObjectCache
+  readonly sinceMs: number
+  readonly isNamespaced: boolean
+}
+
+/** Watches the objects that policies name as their parameters, each by its name alone. */
+export class ParamSync {
+  readonly #cluster: Cluster
+  readonly #findResource: (group: string, version: string, kind: string) => DiscoveredResource | undefined
+  readonly #onChange: () => void
+  readonly #followed = new Map<string, Followed>()
+
+  constructor(cluster: Cluster, findResource: (group: string, version: string, kind: string) => DiscoveredResource | undefined, onChange: () => void) {
+    this.#cluster = cluster
+    this.#findResource = findResource
+    this.#onChange = onChange
+  }
+
+  /** Watches what these policies name, and nothing else any more. */
+  follow(policies: readonly Policy[]): void {
+    const wanted = new Set<string>()
+    for (const { spec } of policies) {
+      const { paramKind, paramRef } = spec
+      if (paramKind === undefined || paramRef?.name === undefined) continue
+      const key = keyOf(paramKind, paramRef)
+      wanted.add(key)
+      if (this.#followed.has(key)) continue
+      const { group, version } = parseApiVersion(paramKind.apiVersion)
+      const resource = this.#findResource(group, version, paramKind.kind)
+      if (resource === undefined) continue
+      const { name, namespace } = paramRef
+      const scope = resource.isNamespaced && namespace !== undefined ? { namespace } : {}
+      const cache = this.#cluster.follow({ group, version, resource: resource.resource, name, ...scope }, this.#onChange)
+      this.#followed.set(key, { cache, sinceMs: Date.now(), isNamespaced: resource.isNamespaced })
+    }
+    for (const [key, { cache }] of this.#followed) {
+      if (wanted.has(key)) continue
+      cache.stop()
+      this.#followed.delete(key)
+    }
+  }
+
+  /** Whether all parameters have been read, or have had their time. */
+  isReady(): boolean {
+    return [...this.#followed.values()].every(({ cache, sinceMs }) => cache.hasSynced || Date.now() - sinceMs > PATIENCE_MS)
+  }
+
+  /** Reads a parameter from the caches. */
+  readonly read: ParamReader = (paramKind, paramRef, requestNamespace): ParamState => {
+    const followed = this.#followed.get(keyOf(paramKind, paramRef))
+    if (followed === undefined) return { kind: 'unknown', reason: `the cluster has no ${paramKind.kind} in \`${paramKind.apiVersion}\`` }
+    if (!followed.cache.hasSynced) return { kind: 'unknown', reason: 'it has not been read yet' }
+    const namespace = followed.isNamespaced ? (paramRef.namespace ?? requestNamespace) : undefined
+    if (followed.isNamespaced && namespace === '') return { kind: 'unknown', reason: 'a cluster-scoped request has no namespace to look it up in' }
+    const object = followed.cache.get(paramRef.name ?? '', namespace)
+    return object === undefined ? { kind: 'missing' } : { kind: 'found', object }
+  }
+}
+
+const keyOf = ({ apiVersion, kind }: ParamKind, { name = '', namespace = '' }: ParamRef): string => [apiVersion, kind, namespace, name].join('|')

@@ -1,0 +1,156 @@
+import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
+import { describeFieldIssue, isEqualJson, parsePolicyException } from '../api/index.ts'
+import type { PolicyCounters } from '../evidence/index.ts'
+import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
+import { describeIssue, profileIssues } from '../rules/index.ts'
+import type { PolicyState } from './policy-sync.ts'
+
+/** What the status of a policy tells besides the policy itself. */
+export interface StatusContext {
+  readonly ruleSet: RuleSet
+  /** Whether the API server has been read back to call for a policy as it is now. */
+  readonly isRegistered: (policy: EnforcedPolicy) => boolean
+  /** Whether a suspicious shrink keeps an older rule set in force. */
+  readonly isHeld: boolean
+  readonly counters: PolicyCounters
+  readonly now: Date
+}
+
+const MAX_MESSAGE_CHARACTERS = 2048
+const MAX_WARNINGS = 20
+const MAX_RECENT = 10
+
+const clip = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
+
+interface ConditionDraft {
+  readonly type: string
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+}
+
+/** Completes conditions; the time of transition stays where the status does. */
+function settle(drafts: readonly ConditionDraft[], before: readonly Condition[], observedGeneration: number, now: Date): Condition[] {
+  return drafts.map((draft) => {
+    const previous = before.find(({ type }) => type === draft.type)
+    const lastTransitionTime = previous?.status === draft.status ? previous.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, 'Z')
+    return { ...draft, message: clip(draft.message, MAX_MESSAGE_CHARACTERS), observedGeneration, lastTransitionTime }
+  })
+}
+
+function compiledCondition({ compiled, issues }: PolicyState): ConditionDraft {
+  const type = 'Compiled'
+  const errors = issues.filter(({ severity }) => severity === 'error')
+  if (compiled === undefined) return { type, status: 'False', reason: 'Unreadable', message: errors.map(describeIssue).join('\n') }
+  if (errors.length > 0) {
+    const reason = errors.some(({ code }) => code === 'InvalidField') ? 'Unreadable' : 'InvalidExpression'
+    return { type, status: 'False', reason, message: errors.map(describeIssue).join('\n') }
+  }
+  const missing = issues.filter(({ code }) => code === 'NotYetSupported')
+  if (missing.length > 0) return { type, status: 'True', reason: 'PartlySupported', message: missing.map(describeIssue).join('\n') }
+  return { type, status: 'True', reason: 'Compiled', message: 'all expressions compile' }
+}
+
+function enforcedCondition({ compiled, issues }: PolicyState, policy: EnforcedPolicy | undefined, context: StatusContext): ConditionDraft {
+  const type = 'Enforced'
+  if (context.isHeld) {
+    const message = 'more than half of the policies went away within a minute; the rule set before that stays in force until it is confirmed'
+    return { type, status: 'Unknown', reason: 'SuspiciousShrink', message }
+  }
+  if (compiled === undefined) return { type, status: 'False', reason: 'Unreadable', message: 'the policy names no objects that could be read' }
+  if (issues.some(({ severity }) => severity === 'error')) {
+    const message = `rules that cannot be evaluated are judged by failurePolicy \`${compiled.failurePolicy}\``
+    return { type, status: 'False', reason: 'NotEvaluable', message }
+  }
+  if (policy === undefined || policy.revision !== compiled.revision || !context.isRegistered(policy)) {
+    return { type, status: 'False', reason: 'RegistrationPending', message: 'the registration with the API server is not in place yet' }
+  }
+  return { type, status: 'True', reason: 'Enforced', message: `in force: ${levelsText(policy)}` }
+}
+
+const levelsText = ({ levels }: EnforcedPolicy): string => [...levels.byEnvironment].map(([name, { level }]) => `${name}=${level}`).join(' ')
+
+const toWarning = ({ path, message }: CompileIssue) => ({ fieldRef: clip(path, 512), warning: clip(message, 1024) })
+
+/** Puts the status of a policy together; `before` is the stored one, whose times of transition are kept. */
+export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefined, context: StatusContext): PolicyStatus {
+  const { object, compiled } = state
+  const { name = '', generation = 0 } = object.metadata
+  const policy = context.ruleSet.policies.find(({ identity }) => identity.name === name)
+  const { counts, recent } = context.counters
+  const warnings =
+    compiled === undefined ? [] : [...compiled.issues.filter(({ severity }) => severity === 'warning'), ...profileIssues(compiled, context.ruleSet.profile)]
+  const isAtRevision = policy !== undefined && policy.revision === compiled?.revision
+  return {
+    observedGeneration: generation,
+    ...(compiled === undefined ? {} : { revision: compiled.revision }),
+    conditions: settle([compiledCondition(state), enforcedCondition(state, policy, context)], before?.conditions ?? [], generation, context.now),
+    ...(policy === undefined
+      ? {}
+      : {
+          environments: [...policy.levels.byEnvironment].map(([environment, { level, source }]) => ({ name: environment, level, source })),
+          summary: { levels: clip(levelsText(policy), 1024) },
+        }),
+    replicas: { ready: 1, atRevision: isAtRevision ? 1 : 0 },
+    decisions: counts,
+    recentViolations: recent.slice(0, MAX_RECENT).map(({ time, rule, effect, kind, namespace, name: objectName, message }) => ({
+      time,
+      rule,
+      effect,
+      kind,
+      ...(namespace === '' ? {} : { namespace }),
+      name: objectName,
+      message,
+    })),
+    ...(warnings.length === 0 ? {} : { expressionWarnings: warnings.slice(0, MAX_WARNINGS).map(toWarning) }),
+  }
+}
+
+/** Whether two statuses tell a person the same but for counters, which may wait. */
+export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean {
+  const rest = ({ decisions: _decisions, recentViolations: _recent, ...others }: PolicyStatus) => others
+  return isEqualJson(rest(a), rest(b))
+}
+
+/** The status of an exception, which this version records and does not apply. */
+export function toExceptionStatus(object: KubernetesObject, before: PolicyExceptionStatus | undefined, now: Date): PolicyExceptionStatus {
+  const { generation = 0 } = object.metadata
+  const parsed = parsePolicyException(object)
+  const draft: ConditionDraft = parsed.ok
+    ? { type: 'InForce', status: 'False', reason: 'NotYetSupported', message: 'exceptions are recorded but waive nothing in this version' }
+    : { type: 'InForce', status: 'False', reason: 'Unreadable', message: parsed.error.map(describeFieldIssue).join('\n') }
+  const phase = !parsed.ok ? 'Invalid' : Date.parse(parsed.value.spec.expiresAt) <= now.getTime() ? 'Expired' : 'Pending'
+  return {
+    observedGeneration: generation,
+    phase,
+    conditions: settle([draft], before?.conditions ?? [], generation, now),
+    ...(parsed.ok ? { summary: { policies: clip(parsed.value.spec.policies.map(({ name }) => name).join(', '), 1024) } } : {}),
+  }
+}
+
+/** The status of a profile object; only the one named `default` counts. */
+export function toProfileStatus(
+  object: KubernetesObject,
+  mistakes: readonly FieldIssue[],
+  before: EnforcementProfileStatus | undefined,
+  now: Date,
+): EnforcementProfileStatus {
+  const { generation = 0 } = object.metadata
+  const draft: ConditionDraft =
+    mistakes.length === 0
+      ? { type: 'InForce', status: 'True', reason: 'InForce', message: 'the levels of this profile are in force' }
+      : {
+          type: 'InForce',
+          status: 'False',
+          reason: 'Unreadable',
+          message: `the last good profile stays in force\n${mistakes.map(describeFieldIssue).join('\n')}`,
+        }
+  return { observedGeneration: generation, conditions: settle([draft], before?.conditions ?? [], generation, now), ...environmentsSummary(object, mistakes) }
+}
+
+function environmentsSummary({ spec }: KubernetesObject, mistakes: readonly FieldIssue[]): Pick<EnforcementProfileStatus, 'summary'> {
+  if (mistakes.length > 0 || typeof spec !== 'object' || spec === null || !('environments' in spec) || !Array.isArray(spec.environments)) return {}
+  const names = spec.environments.map((item: { readonly name: string }) => item.name)
+  const fallback = 'defaultEnvironment' in spec ? spec.defaultEnvironment : undefined
+  return { summary: { environments: clip(names.map((name) => (name === fallback ? `${name} (default)` : name)).join(', '), 1024) } }
+}

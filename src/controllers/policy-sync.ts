@@ -1,0 +1,174 @@
+import {
+  compileSelector,
+  defaultEnforcementProfile,
+  type EnforcementProfile,
+  type FieldIssue,
+  type KubernetesObject,
+  type LabelSelectorLike,
+  parseEnforcementProfile,
+  parsePolicy,
+} from '../api/index.ts'
+import type { Logger } from '../evidence/index.ts'
+import {
+  assembleRuleSet,
+  type CompiledPolicy,
+  type CompileIssue,
+  compilePolicy,
+  compileUnreadable,
+  type RuleSet,
+  type RuleSetStore,
+  type ServedVersions,
+  type WorkloadController,
+} from '../rules/index.ts'
+import type { Cluster, ObjectCache } from './cluster.ts'
+import { Loop } from './loop.ts'
+import type { ParamSync } from './param-sync.ts'
+import type { ShrinkGuard } from './shrink-guard.ts'
+
+/** What has become of one Policy object. */
+export interface PolicyState {
+  readonly object: KubernetesObject
+  /** Undefined where not even the objects that it is about could be read. */
+  readonly compiled: CompiledPolicy | undefined
+  readonly issues: readonly CompileIssue[]
+}
+
+export interface PolicySyncOptions {
+  readonly cluster: Cluster
+  readonly store: RuleSetStore
+  readonly params: ParamSync
+  readonly shrinkGuard: ShrinkGuard
+  readonly servedVersions: ServedVersions
+  readonly kubernetesMinor: () => number | undefined
+  readonly policySelector: LabelSelectorLike | undefined
+  readonly workloadControllers: readonly WorkloadController[]
+  readonly logger: Logger
+  /** Called after each run, with the set that is now in force. */
+  readonly onRuleSet: (ruleSet: RuleSet) => void
+}
+
+const GROUP = 'bylaw.dev'
+const VERSION = 'v1'
+const SETTLE_MS = 50
+
+interface Remembered {
+  readonly key: string
+  readonly state: PolicyState
+}
+
+/** Keeps the rule set in force equal to the policies and the profile in the cluster. */
+export class PolicySync {
+  readonly #options: PolicySyncOptions
+  readonly #loop: Loop
+  readonly #policies: ObjectCache
+  readonly #profiles: ObjectCache
+  readonly #exceptions: ObjectCache
+  readonly #remembered = new Map<string, Remembered>()
+  #profile: EnforcementProfile = defaultEnforcementProfile()
+  #profileMistakes: readonly FieldIssue[] = []
+  #states: readonly PolicyState[] = []
+  #isHeld = false
+
+  constructor(options: PolicySyncOptions) {
+    this.#options = options
+    this.#loop = new Loop('policies', () => this.#run(), options.logger, SETTLE_MS)
+    const follow = (resource: string): ObjectCache => options.cluster.follow({ group: GROUP, version: VERSION, resource }, () => this.request())
+    this.#policies = follow('policies')
+    this.#profiles = follow('enforcementprofiles')
+    this.#exceptions = follow('policyexceptions')
+  }
+
+  /** Asks for a run: something that the rule set depends on has changed. */
+  request(): void {
+    this.#loop.request()
+  }
+
+  stop(): void {
+    this.#loop.stop()
+    for (const cache of [this.#policies, this.#profiles, this.#exceptions]) cache.stop()
+  }
+
+  /** The policies of this instance, as they were at the last run. */
+  states(): readonly PolicyState[] {
+    return this.#states
+  }
+
+  /** The profile objects with what is wrong with the one that counts. */
+  profileState(): { readonly objects: readonly KubernetesObject[]; readonly inForce: EnforcementProfile; readonly mistakes: readonly FieldIssue[] } {
+    return { objects: this.#profiles.list(), inForce: this.#profile, mistakes: this.#profileMistakes }
+  }
+
+  exceptions(): readonly KubernetesObject[] {
+    return this.#exceptions.list()
+  }
+
+  /** The policy object as the watch has it now, status included. */
+  current(name: string): KubernetesObject | undefined {
+    return this.#policies.get(name)
+  }
+
+  /** Whether a suspicious shrink keeps an older rule set in force. */
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  async #run(): Promise<void> {
+    if (!this.#policies.hasSynced || !this.#profiles.hasSynced) return
+    this.#readProfile()
+    this.#states = this.#readPolicies()
+    const compiled = this.#states.flatMap((state) => state.compiled ?? [])
+    const { params, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet } = this.#options
+    params.follow(compiled.map(({ policy }) => policy))
+    if (store.snapshot() === undefined && !params.isReady()) return
+    const previous = store.snapshot()
+    this.#isHeld = !(await shrinkGuard.mayReplace(previous, compiled.length))
+    if (this.#isHeld && previous !== undefined) {
+      onRuleSet(previous)
+      return
+    }
+    const next = assembleRuleSet({ policies: compiled, profile: this.#profile, workloadControllers, servedVersions })
+    // The look-ups depend on what the cluster serves, which the revision does not tell: a new set is taken in any case.
+    store.replace(next)
+    if (next.revision !== previous?.revision) logger.info('rule set replaced', { revision: next.revision, policies: compiled.length })
+    onRuleSet(next)
+  }
+
+  #readProfile(): void {
+    const object = this.#profiles.get('default')
+    if (object === undefined) {
+      const isLost = this.#profile.metadata.uid !== undefined
+      this.#profileMistakes = isLost ? [{ path: '', message: 'the profile was deleted; the last one stays in force until restart', code: 'Required' }] : []
+      return
+    }
+    const parsed = parseEnforcementProfile(object)
+    this.#profileMistakes = parsed.ok ? [] : parsed.error
+    if (parsed.ok) this.#profile = parsed.value
+  }
+
+  #readPolicies(): readonly PolicyState[] {
+    const { policySelector } = this.#options
+    const isOurs = policySelector === undefined ? () => true : compileSelector(policySelector)
+    const objects = this.#policies.list().filter(({ metadata }) => isOurs(metadata.labels ?? {}))
+    const names = new Set(objects.map(({ metadata }) => metadata.name ?? ''))
+    for (const name of this.#remembered.keys()) if (!names.has(name)) this.#remembered.delete(name)
+    return objects.map((object) => this.#readPolicy(object))
+  }
+
+  #readPolicy(object: KubernetesObject): PolicyState {
+    const { name = '', uid = '', generation = 0 } = object.metadata
+    const kubernetesMinor = this.#options.kubernetesMinor()
+    const key = `${uid}/${generation}/${kubernetesMinor ?? ''}`
+    const known = this.#remembered.get(name)
+    if (known?.key === key && generation > 0) return { ...known.state, object }
+    const parsed = parsePolicy(object)
+    const state: PolicyState = parsed.ok
+      ? this.#compiled(object, compilePolicy(parsed.value, kubernetesMinor === undefined ? {} : { kubernetesMinor }))
+      : { object, ...compileUnreadable(object, parsed.error) }
+    this.#remembered.set(name, { key, state })
+    return state
+  }
+
+  #compiled(object: KubernetesObject, compiled: CompiledPolicy): PolicyState {
+    return { object, compiled, issues: compiled.issues }
+  }
+}

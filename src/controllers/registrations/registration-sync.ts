@@ -1,0 +1,117 @@
+import { isEqualJson, isRecord, type KubernetesObject } from '../../api/index.ts'
+import type { Logger } from '../../evidence/index.ts'
+import type { EnforcedPolicy, RuleSet } from '../../rules/index.ts'
+import type { Cluster, ObjectAddress, ObjectCache } from '../cluster.ts'
+import { Loop } from '../loop.ts'
+import { computeWebhooks, type RegistrationOptions, type Webhook } from './compute.ts'
+
+export interface RegistrationSyncOptions {
+  readonly cluster: Cluster
+  /** Name of the ValidatingWebhookConfiguration. */
+  readonly name: string
+  readonly registration: () => RegistrationOptions
+  /** The operator's ClusterRole, if it has one: with it the registration goes away. */
+  readonly ownerName: string
+  readonly logger: Logger
+  readonly onDrift: () => void
+  /** Called when the registration has been read back as it has to be. */
+  readonly onRegistered: () => void
+}
+
+const SETTLE_MS = 20
+
+const stateOf = ({ revision, levels }: EnforcedPolicy): string =>
+  [revision, ...[...levels.byEnvironment].map(([name, { level }]) => `${name}=${level}`)].join(' ')
+
+/** Keeps the ValidatingWebhookConfiguration as the rule set needs it, whoever changes it. */
+export class RegistrationSync {
+  readonly #options: RegistrationSyncOptions
+  readonly #address: ObjectAddress
+  readonly #loop: Loop
+  readonly #cache: ObjectCache
+  #ruleSet: RuleSet | undefined
+  #written: readonly Webhook[] | undefined
+  #registeredRevision: string | undefined
+  /** What each policy was when a registration for it was read back. */
+  #registered: ReadonlyMap<string, string> = new Map()
+
+  constructor(options: RegistrationSyncOptions) {
+    const { cluster, name, logger } = options
+    this.#options = options
+    this.#address = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingwebhookconfigurations', name }
+    this.#loop = new Loop('registrations', () => this.#run(), logger, SETTLE_MS)
+    this.#cache = cluster.follow({ group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingwebhookconfigurations', name }, () =>
+      this.#loop.request(),
+    )
+  }
+
+  /** Whether the API server has been read back to call for this policy at the levels that it has now. */
+  isRegistered(policy: EnforcedPolicy): boolean {
+    return this.#registered.get(policy.identity.name) === stateOf(policy)
+  }
+
+  /** Takes up a new rule set. */
+  update(ruleSet: RuleSet): void {
+    this.#ruleSet = ruleSet
+    this.#loop.request()
+  }
+
+  /** Asks for a run, as what is registered depends on more than the rule set: the trusted certificates, the cluster's resources. */
+  request(): void {
+    this.#loop.request()
+  }
+
+  stop(): void {
+    this.#loop.stop()
+    this.#cache.stop()
+  }
+
+  async #run(): Promise<void> {
+    const ruleSet = this.#ruleSet
+    if (ruleSet === undefined) return
+    const wanted = computeWebhooks(ruleSet, this.#options.registration())
+    const stored = await this.#options.cluster.find(this.#address)
+    if (stored !== undefined && isEqualJson(stored['webhooks'], wanted)) {
+      this.#written = wanted
+      this.#confirm(ruleSet)
+      return
+    }
+    if (stored === undefined ? this.#written !== undefined : isEqualJson(this.#written, wanted)) {
+      this.#options.logger.warn('registration was changed by someone else and is repaired', { name: this.#address.name })
+      this.#options.onDrift()
+    }
+    await this.#write(stored, wanted)
+    const readBack = await this.#options.cluster.find(this.#address)
+    if (!isEqualJson(readBack?.['webhooks'], wanted)) throw new Error('the registration was not read back as it was written')
+    this.#written = wanted
+    this.#options.logger.info('registration written', { name: this.#address.name, entries: wanted.length, revision: ruleSet.revision })
+    this.#confirm(ruleSet)
+  }
+
+  #confirm({ revision, policies }: RuleSet): void {
+    if (this.#registeredRevision === revision) return
+    this.#registeredRevision = revision
+    this.#registered = new Map(policies.map((policy) => [policy.identity.name, stateOf(policy)]))
+    this.#options.onRegistered()
+  }
+
+  async #write(stored: KubernetesObject | undefined, webhooks: readonly Webhook[]): Promise<void> {
+    const { cluster } = this.#options
+    const owner = await this.#owner()
+    const labels = { 'app.kubernetes.io/managed-by': 'bylaw' }
+    if (stored === undefined) {
+      const metadata = { name: this.#address.name, labels, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
+      await cluster.create(this.#address, { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata, webhooks })
+      return
+    }
+    const metadata = { ...stored.metadata, labels: { ...stored.metadata.labels, ...labels }, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
+    await cluster.replace(this.#address, { ...stored, metadata, webhooks })
+  }
+
+  async #owner() {
+    const { cluster, ownerName } = this.#options
+    const role = await cluster.find({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles', name: ownerName })
+    if (!isRecord(role) || role.metadata.uid === undefined) return undefined
+    return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: ownerName, uid: role.metadata.uid }
+  }
+}

@@ -1,0 +1,165 @@
+import {
+  type Condition,
+  isEqualJson,
+  type KubernetesObject,
+  OperationalError,
+  type PolicyStatus,
+  readEnforcementProfileStatus,
+  readPolicyExceptionStatus,
+  readPolicyStatus,
+} from '../api/index.ts'
+import type { DecisionCounter, DecisionCounts, Logger, PolicyCounters, RecentViolation } from '../evidence/index.ts'
+import type { EnforcedPolicy, RuleSetStore } from '../rules/index.ts'
+import type { Cluster } from './cluster.ts'
+import type { EventWriter } from './event-writer.ts'
+import { Loop } from './loop.ts'
+import { differsOnlyInCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
+import type { PolicyState, PolicySync } from './policy-sync.ts'
+
+export interface StatusSyncOptions {
+  readonly cluster: Cluster
+  readonly policies: PolicySync
+  readonly store: RuleSetStore
+  readonly counter: DecisionCounter
+  readonly isRegistered: (policy: EnforcedPolicy) => boolean
+  readonly events: EventWriter
+  readonly now: () => Date
+  readonly logger: Logger
+}
+
+const GROUP = 'bylaw.dev'
+const VERSION = 'v1'
+const SETTLE_MS = 100
+const SWEEP_MS = 15_000
+const COUNTERS_EVERY_MS = 60_000
+const WRITES_PER_SECOND = 5
+const RECENT = 10
+
+const sum = (a: DecisionCounts, b: DecisionCounts): DecisionCounts => ({
+  allowed: a.allowed + b.allowed,
+  warned: a.warned + b.warned,
+  denied: a.denied + b.denied,
+  corrected: a.corrected + b.corrected,
+  waived: a.waived + b.waived,
+  errors: a.errors + b.errors,
+})
+
+const NOTHING: DecisionCounts = { allowed: 0, warned: 0, denied: 0, corrected: 0, waived: 0, errors: 0 }
+
+interface Base {
+  readonly uid: string
+  readonly counters: PolicyCounters
+}
+
+function toCounters(status: PolicyStatus | undefined): PolicyCounters {
+  const recent = (status?.recentViolations ?? []).map((violation): RecentViolation => ({ namespace: '', ...violation }))
+  return { counts: status?.decisions ?? NOTHING, recent }
+}
+
+/** Writes status back: at once where something changed that a person reads, counters at most once a minute a policy, five writes a second in all, nothing where nothing changed. */
+export class StatusSync {
+  readonly #options: StatusSyncOptions
+  readonly #loop: Loop
+  readonly #timer: NodeJS.Timeout
+  readonly #writtenMs = new Map<string, number>()
+  /** What earlier instances counted, as it stood when this one first saw the policy. */
+  readonly #bases = new Map<string, Base>()
+
+  constructor(options: StatusSyncOptions) {
+    this.#options = options
+    this.#loop = new Loop('status', () => this.#run(), options.logger, SETTLE_MS)
+    this.#timer = setInterval(() => this.#loop.request(), SWEEP_MS)
+    this.#timer.unref()
+  }
+
+  request(): void {
+    this.#loop.request()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#loop.stop()
+  }
+
+  async #run(): Promise<void> {
+    const ruleSet = this.#options.store.snapshot()
+    if (ruleSet === undefined) return
+    for (const state of this.#options.policies.states()) await this.#writePolicy(state)
+    for (const object of this.#options.policies.exceptions()) await this.#writeException(object)
+    await this.#writeProfiles()
+    this.#options.counter.keepOnly(new Set(ruleSet.policies.map(({ identity }) => identity.name)))
+  }
+
+  #countersOf(state: PolicyState, stored: PolicyStatus | undefined): PolicyCounters {
+    const { name = '', uid = '' } = state.object.metadata
+    let base = this.#bases.get(name)
+    if (base?.uid !== uid) {
+      base = { uid, counters: toCounters(stored) }
+      this.#bases.set(name, base)
+    }
+    const own = this.#options.counter.countersOf(name)
+    return { counts: sum(base.counters.counts, own.counts), recent: [...own.recent, ...base.counters.recent].slice(0, RECENT) }
+  }
+
+  async #writePolicy(state: PolicyState): Promise<void> {
+    const { policies, store, isRegistered, now } = this.#options
+    const { name = '' } = state.object.metadata
+    const ruleSet = store.snapshot()
+    const current = policies.current(name)
+    if (ruleSet === undefined || current === undefined || current.metadata.generation !== state.object.metadata.generation) return
+    const stored = readPolicyStatus(current['status'])
+    const counters = this.#countersOf(state, stored)
+    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, counters, now: now() })
+    if (stored !== undefined && isEqualJson(stored, wanted)) return
+    if (stored !== undefined && differsOnlyInCounters(stored, wanted)) {
+      const waitMs = COUNTERS_EVERY_MS - (now().getTime() - (this.#writtenMs.get(name) ?? 0))
+      if (waitMs > 0) return
+    }
+    await this.#write('policies', 'Policy', current, wanted)
+    this.#writtenMs.set(name, now().getTime())
+    this.#tell(current, stored?.conditions ?? [], wanted.conditions ?? [])
+  }
+
+  #tell(object: KubernetesObject, before: readonly Condition[], after: readonly Condition[]): void {
+    for (const { type, status, reason, message } of after) {
+      if (before.find((condition) => condition.type === type)?.status === status) continue
+      // A policy that has just been made is not worth a word until it is in force.
+      if (status === 'False' && reason === 'RegistrationPending') continue
+      const [firstLine = ''] = message.split('\n')
+      this.#options.events.write({
+        regarding: object,
+        type: status === 'True' ? 'Normal' : 'Warning',
+        reason,
+        action: type,
+        note: `${type} is ${status}: ${firstLine}`,
+      })
+    }
+  }
+
+  async #writeException(object: KubernetesObject): Promise<void> {
+    const stored = readPolicyExceptionStatus(object['status'])
+    const wanted = toExceptionStatus(object, stored, this.#options.now())
+    if (!isEqualJson(stored, wanted)) await this.#write('policyexceptions', 'PolicyException', object, wanted)
+  }
+
+  async #writeProfiles(): Promise<void> {
+    const { objects, mistakes } = this.#options.policies.profileState()
+    for (const object of objects) {
+      const stored = readEnforcementProfileStatus(object['status'])
+      const wanted = toProfileStatus(object, mistakes, stored, this.#options.now())
+      if (!isEqualJson(stored, wanted)) await this.#write('enforcementprofiles', 'EnforcementProfile', object, wanted)
+    }
+  }
+
+  async #write(resource: string, kind: string, { metadata }: KubernetesObject, status: unknown): Promise<void> {
+    const { name = '', namespace } = metadata
+    const address = { group: GROUP, version: VERSION, resource, name, ...(namespace === undefined ? {} : { namespace }) }
+    try {
+      await this.#options.cluster.applyStatus(address, kind, status)
+    } catch (error) {
+      // Applying to an object that has just gone would make it anew, if that were allowed: 404 and 409 both mean that it went.
+      if (!(error instanceof OperationalError && (error.code === 'KubeNotFound' || error.code === 'KubeConflict'))) throw error
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000 / WRITES_PER_SECOND))
+  }
+}

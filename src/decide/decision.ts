@@ -1,0 +1,85 @@
+import type { EnforcementLevel, FailurePolicy } from '../api/index.ts'
+import type { PolicyIdentity } from '../rules/index.ts'
+import type { RequestEnvironment } from './environment.ts'
+
+export type Effect = 'allow' | 'warn' | 'deny'
+
+/** Why a rule could not be evaluated. */
+export type EvaluationErrorCode =
+  | 'EvaluationFailed'
+  | 'CostExceeded'
+  | 'DeadlineExceeded'
+  | 'NotCompiled'
+  | 'ParamNotFound'
+  | 'ParamUnknown'
+  | 'NamespaceUnknown'
+  | 'WrongVersion'
+
+/** Why a failed rule did not refuse where its level would have. */
+export type Mitigation = 'protected' | 'existing' | 'descended'
+
+/** One place in the object that made a rule fail. */
+export interface Finding {
+  /** Path in the object as it was submitted, such as `spec.template.spec.containers[1].image`. */
+  readonly path: string
+  /** The path, the value where it may be shown, and what was expected, in one line. */
+  readonly sentence: string
+}
+
+/** What a rule found wrong, in words for whoever made the request. */
+export interface Violation {
+  readonly message: string
+  /** At most 20. */
+  readonly findings: readonly Finding[]
+  readonly findingsOmitted: number
+}
+
+/** Which rule an outcome is of. */
+export interface RuleReference {
+  readonly policy: PolicyIdentity
+  readonly name: string
+}
+
+interface OutcomeBase {
+  readonly rule: RuleReference
+  /** The level in the request's environment. */
+  readonly level: EnforcementLevel
+  /** What this outcome alone asks for. */
+  readonly effect: Effect
+}
+
+/** What one rule said of one request. Adding a member is meant to break every `switch` that reads it. */
+export type RuleOutcome =
+  | (OutcomeBase & { readonly result: 'pass'; readonly withoutParam: boolean })
+  | (OutcomeBase & { readonly result: 'skip'; readonly condition: string })
+  | (OutcomeBase & { readonly result: 'fail'; readonly violation: Violation; readonly mitigation: Mitigation | undefined })
+  | (OutcomeBase & {
+      readonly result: 'error'
+      readonly code: EvaluationErrorCode
+      readonly message: string
+      readonly failurePolicy: FailurePolicy
+      readonly mitigation: 'protected' | undefined
+    })
+
+export type FailedOutcome = Extract<RuleOutcome, { readonly result: 'fail' | 'error' }>
+
+/** A parameter that was read, and in which state. */
+export interface ParamReference {
+  readonly kind: string
+  readonly namespace: string
+  readonly name: string
+  readonly resourceVersion: string
+}
+
+/** The judgement of one request against one rule set, with all that it depended on. */
+export interface Decision {
+  readonly effect: Effect
+  readonly environment: RequestEnvironment
+  readonly ruleSetRevision: string
+  /** Most severe first, then by policy and by the rule's place in it. */
+  readonly outcomes: readonly RuleOutcome[]
+  readonly dependsOn: { readonly namespaceResourceVersion: string; readonly params: readonly ParamReference[]; readonly decidedAt: Date }
+}
+
+/** Whether this outcome alone refuses the request. */
+export const blocks = (outcome: RuleOutcome): outcome is FailedOutcome => outcome.effect === 'deny'

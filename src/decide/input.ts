@@ -1,0 +1,25 @@
+import type { AdmissionRequest, KubernetesObject, ParamKind, ParamRef } from '../api/index.ts'
+import type { Lane, NamespaceState } from '../rules/index.ts'
+
+/** What is known of a policy's parameter. */
+export type ParamState =
+  | { readonly kind: 'found'; readonly object: KubernetesObject }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+/** Reads a parameter from what was gathered; `requestNamespace` counts where the reference names none. */
+export type ParamReader = (paramKind: ParamKind, paramRef: ParamRef, requestNamespace: string) => ParamState
+
+/** Everything that a decision may depend on besides the rule set, gathered before the first rule runs. */
+export interface EvaluationInput {
+  readonly request: AdmissionRequest
+  /** How the object was asked for; `offline` doors have it as it stands in a file or in storage. */
+  readonly lane: Lane | 'offline'
+  readonly namespace: NamespaceState
+  readonly params: ParamReader
+  readonly now: Date
+  /** Key of the digests that stand for values which may not be shown. */
+  readonly digestKey: string
+  /** Where there is one, evaluation stops with an error at `atMs` on the given clock. */
+  readonly deadline?: { readonly now: () => number; readonly atMs: number }
+}

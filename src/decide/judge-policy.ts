@@ -1,0 +1,238 @@
+import { type KubernetesObject, ok, type Result } from '../api/index.ts'
+import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
+import {
+  type Candidate,
+  type CompiledExpression,
+  fitsRules,
+  isDenying,
+  isExcluded,
+  isNamespaceObject,
+  type Rule,
+  type RuleSet,
+  toVirtualPod,
+} from '../rules/index.ts'
+import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
+import { levelIn, type RequestEnvironment } from './environment.ts'
+import type { EvaluationInput } from './input.ts'
+import { isDescended, isNotWorse } from './mitigation.ts'
+import { isSensitive, type ValueRules } from './values.ts'
+import { explainViolation, oneLine } from './violation.ts'
+
+/** What the judgement of every policy of one request shares. */
+export interface RequestContext {
+  readonly ruleSet: RuleSet
+  readonly input: EvaluationInput
+  readonly environment: RequestEnvironment
+  /** Whether the request must never be denied; worked out when first asked. */
+  readonly isProtected: () => boolean
+  /** Parameters that were read on the way. */
+  readonly paramsRead: ParamReference[]
+}
+
+interface Unevaluable {
+  readonly code: EvaluationErrorCode
+  readonly message: string
+}
+
+/** The object and the old object as a policy sees them: as they are, or the Pods that they would make. */
+interface View {
+  readonly object: KubernetesObject | null
+  readonly oldObject: KubernetesObject | null
+}
+
+type Evaluated = Result<CelValue, Unevaluable>
+
+function evaluate(expression: CompiledExpression, bindings: Bindings, budget: CostBudget): Evaluated {
+  if (!expression.ok) return { ok: false, error: { code: 'NotCompiled', message: expression.error } }
+  return expression.value.evaluate(bindings, budget)
+}
+
+const effectAt = (level: string, denying: Effect): Effect => (level === 'Observe' ? 'allow' : level === 'Warn' ? 'warn' : denying)
+
+/** Judges one policy against one request: an outcome for each of its rules, or none where it does not apply. */
+export function judgePolicy(candidate: Candidate, context: RequestContext): readonly RuleOutcome[] {
+  return new PolicyJudgement(candidate, context).outcomes()
+}
+
+class PolicyJudgement {
+  readonly #candidate: Candidate
+  readonly #context: RequestContext
+  readonly #budget: CostBudget
+  readonly #level: RuleOutcome['level']
+  readonly #values: Omit<ValueRules, 'showsAll'>
+
+  constructor(candidate: Candidate, context: RequestContext) {
+    const { input, environment } = context
+    const { evaluation } = candidate.policy.policy.spec
+    this.#candidate = candidate
+    this.#context = context
+    this.#budget = new CostBudget(input.deadline === undefined ? {} : { deadline: input.deadline })
+    this.#level = evaluation.admission ? levelIn(environment, candidate.policy.levels) : 'Observe'
+    this.#values = { digestKey: input.digestKey, isSensitive: isSensitive(input.request) }
+  }
+
+  outcomes(): readonly RuleOutcome[] {
+    const { policy, match } = this.#candidate
+    const { input } = this.#context
+    const { request } = input
+    if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return []
+    if (!fitsRules(match, request) || isExcluded(policy.policy.spec.matchConstraints, request)) return []
+    const selected = this.#namespaceIsSelected()
+    if (selected === false) return []
+    const view = this.#view()
+    if (view === undefined || !this.#objectIsSelected(view)) return []
+    if (selected === undefined) {
+      return this.#errors({ code: 'NamespaceUnknown', message: 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged' })
+    }
+    if (input.lane === 'offline' && match.lane === 'equivalent' && request.resource.version !== match.version) {
+      return this.#errors({
+        code: 'WrongVersion',
+        message: `the policy judges version \`${match.version}\` of \`${request.resource.resource}\`, not \`${request.resource.version}\``,
+      })
+    }
+    return this.#judge(view)
+  }
+
+  /** Undefined where that cannot be told. */
+  #namespaceIsSelected(): boolean | undefined {
+    const { namespace: selects } = this.#candidate.policy.selectors
+    if (selects === undefined) return true
+    const { request, namespace } = this.#context.input
+    if (isNamespaceObject(request)) {
+      const isChange = request.subResource === '' && request.operation !== 'DELETE'
+      return selects((isChange ? request.object : (request.oldObject ?? request.object))?.metadata.labels ?? {})
+    }
+    if (namespace.kind === 'clusterScoped') return true
+    return namespace.kind === 'found' ? selects(namespace.object.metadata.labels ?? {}) : undefined
+  }
+
+  /** Undefined where a workload has no pod template, and so makes no Pods. */
+  #view(): View | undefined {
+    const { template } = this.#candidate.match
+    const { object, oldObject } = this.#context.input.request
+    if (template === undefined) return { object, oldObject }
+    const projected = object === null ? null : toVirtualPod(object, template)
+    if (projected === null) return undefined
+    return { object: projected, oldObject: oldObject === null ? null : toVirtualPod(oldObject, template) }
+  }
+
+  #objectIsSelected({ object, oldObject }: View): boolean {
+    const { object: selects } = this.#candidate.policy.selectors
+    if (selects === undefined) return true
+    return [object, oldObject].some((seen) => seen !== null && selects(seen.metadata.labels ?? {}))
+  }
+
+  #bindings({ object, oldObject }: View, params: KubernetesObject | null): Bindings {
+    const { request, namespace } = this.#context.input
+    const namespaceObject =
+      namespace.kind === 'found'
+        ? namespace.object
+        : namespace.kind === 'clusterScoped'
+          ? null
+          : new Lazy(() => ({ ok: false, error: { code: 'EvaluationFailed', message: `the namespace could not be read: ${namespace.reason}` } }))
+    const bindings: Record<string, unknown> = { object, oldObject, request: request.wire, namespaceObject, params }
+    for (const { name, expression } of this.#candidate.policy.variables) {
+      bindings[`variables.${name}`] = new Lazy((): Result<CelValue, EvaluationError> => {
+        const value = evaluate(expression, bindings, this.#budget)
+        if (value.ok) return value
+        const { code, message } = value.error
+        return { ok: false, error: { code: code === 'CostExceeded' || code === 'DeadlineExceeded' ? code : 'EvaluationFailed', message } }
+      })
+    }
+    return bindings
+  }
+
+  #judge(view: View): readonly RuleOutcome[] {
+    const { policy } = this.#candidate
+    const param = this.#param()
+    if (!param.ok) return param.error === 'skip' ? this.#passes(true) : this.#errors(param.error)
+    const bindings = this.#bindings(view, param.value)
+    const applies = this.#matchConditions(bindings)
+    if (!applies.ok) return applies.error.kind === 'false' ? this.#skips(applies.error.name) : this.#errors(applies.error.error)
+    return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, param.value))
+  }
+
+  /** False wins over an error, as in Kubernetes. */
+  #matchConditions(
+    bindings: Bindings,
+  ): Result<true, { readonly kind: 'false'; readonly name: string } | { readonly kind: 'error'; readonly error: Unevaluable }> {
+    let failure: Unevaluable | undefined
+    for (const { name, expression } of this.#candidate.policy.matchConditions) {
+      const value = evaluate(expression, bindings, this.#budget)
+      if (!value.ok) failure ??= { code: value.error.code, message: `match condition \`${name}\`: ${value.error.message}` }
+      else if (value.value !== true) return { ok: false, error: { kind: 'false', name } }
+    }
+    return failure === undefined ? ok(true) : { ok: false, error: { kind: 'error', error: failure } }
+  }
+
+  #param(): Result<KubernetesObject | null, Unevaluable | 'skip'> {
+    const { paramKind, paramRef } = this.#candidate.policy.policy.spec
+    if (paramKind === undefined || paramRef === undefined) return ok(null)
+    const { params, request } = this.#context.input
+    const name = paramRef.name ?? ''
+    const state = params(paramKind, paramRef, isNamespaceObject(request) ? '' : request.namespace)
+    switch (state.kind) {
+      case 'found': {
+        const { namespace = '', resourceVersion = '' } = state.object.metadata
+        this.#context.paramsRead.push({ kind: paramKind.kind, namespace, name, resourceVersion })
+        return ok(state.object)
+      }
+      case 'missing':
+        if (paramRef.parameterNotFoundAction === 'Allow') return { ok: false, error: 'skip' }
+        return { ok: false, error: { code: 'ParamNotFound', message: `the parameter ${paramKind.kind} \`${name}\` does not exist` } }
+      case 'unknown':
+        return { ok: false, error: { code: 'ParamUnknown', message: `the parameter ${paramKind.kind} \`${name}\` could not be read: ${state.reason}` } }
+    }
+  }
+
+  #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null): RuleOutcome {
+    const value = evaluate(rule.expression, bindings, this.#budget)
+    if (!value.ok) return this.#error(rule, value.error)
+    if (value.value === true) return { result: 'pass', rule, level: this.#level, effect: 'allow', withoutParam: false }
+    if (!rule.expression.ok) return this.#error(rule, { code: 'NotCompiled', message: rule.expression.error })
+    const values = { ...this.#values, showsAll: rule.showValues }
+    const violation = explainViolation(rule, rule.expression.value, bindings, this.#budget, this.#candidate.match.template, values)
+    const mitigation = this.#mitigation(rule, view, params)
+    return { result: 'fail', rule, level: this.#level, effect: effectAt(this.#level, mitigation === undefined ? 'deny' : 'warn'), violation, mitigation }
+  }
+
+  /** Why a failure does not refuse although its level would; undefined where nothing stands against it. */
+  #mitigation(rule: Rule, view: View, params: KubernetesObject | null): Mitigation | undefined {
+    if (!isDenying(this.#level)) return undefined
+    const { isProtected, ruleSet, input } = this.#context
+    if (isProtected()) return 'protected'
+    const { policy } = this.#candidate
+    if (policy.policy.spec.enforcement.existingViolations !== 'Allow') return undefined
+    if (this.#isExisting(rule, view, params)) return 'existing'
+    return isDescended(ruleSet, policy, input.request) ? 'descended' : undefined
+  }
+
+  /** Whether the rule failed on the old object too, and the update left everything that it may judge alone. An error on the old object is no failure. */
+  #isExisting(rule: Rule, { object, oldObject }: View, params: KubernetesObject | null): boolean {
+    if (this.#context.input.request.operation !== 'UPDATE' || object === null || oldObject === null || !isNotWorse(object, oldObject)) return false
+    const before = this.#bindings({ object: oldObject, oldObject }, params)
+    if (!this.#matchConditions(before).ok) return false
+    const value = evaluate(rule.expression, before, this.#budget)
+    return value.ok && value.value === false
+  }
+
+  #error(rule: RuleOutcome['rule'], { code, message }: Unevaluable): RuleOutcome {
+    const { failurePolicy } = this.#candidate.policy
+    const mitigation = isDenying(this.#level) && this.#context.isProtected() ? 'protected' : undefined
+    const denying: Effect = failurePolicy === 'Fail' && mitigation === undefined ? 'deny' : 'warn'
+    const shown = this.#values.isSensitive ? 'the reason is not shown for this kind of object' : oneLine(message)
+    return { result: 'error', rule, level: this.#level, effect: effectAt(this.#level, denying), code, message: shown, failurePolicy, mitigation }
+  }
+
+  #errors(failure: Unevaluable): readonly RuleOutcome[] {
+    return this.#candidate.policy.rules.map((rule) => this.#error(rule, failure))
+  }
+
+  #passes(withoutParam: boolean): readonly RuleOutcome[] {
+    return this.#candidate.policy.rules.map((rule) => ({ result: 'pass', rule, level: this.#level, effect: 'allow', withoutParam }))
+  }
+
+  #skips(condition: string): readonly RuleOutcome[] {
+    return this.#candidate.policy.rules.map((rule) => ({ result: 'skip', rule, level: this.#level, effect: 'allow', condition }))
+  }
+}

@@ -1,0 +1,56 @@
+import type { Decision, RuleOutcome } from '../decide/index.ts'
+
+/** One outcome as it is written down: plain data, no values beyond those that may be shown. */
+export interface OutcomeRecord {
+  readonly policy: string
+  readonly rule: string
+  readonly severity: string
+  readonly result: RuleOutcome['result']
+  readonly level: string
+  readonly effect: string
+  readonly mitigation?: string
+  readonly message?: string
+  readonly findings?: readonly { readonly path: string; readonly sentence: string }[]
+  readonly code?: string
+  readonly condition?: string
+}
+
+/** A decision as it is written down. Fields are only ever added. */
+export interface DecisionRecord {
+  readonly schemaVersion: 1
+  readonly effect: string
+  /** Absent where it was not known. */
+  readonly environment?: string
+  readonly ruleSet: string
+  readonly outcomes: readonly OutcomeRecord[]
+}
+
+function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
+  const { rule, result, level, effect } = outcome
+  const base = { policy: rule.policy.name, rule: rule.name, severity: rule.policy.severity, result, level, effect }
+  switch (outcome.result) {
+    case 'pass':
+      return base
+    case 'skip':
+      return { ...base, condition: outcome.condition }
+    case 'error': {
+      const { code, message, mitigation } = outcome
+      return { ...base, code, message, ...(mitigation === undefined ? {} : { mitigation }) }
+    }
+    case 'fail': {
+      const { violation, mitigation } = outcome
+      return { ...base, message: violation.message, findings: violation.findings, ...(mitigation === undefined ? {} : { mitigation }) }
+    }
+  }
+}
+
+/** Turns a decision into plain data. */
+export function toDecisionRecord({ effect, environment, ruleSetRevision, outcomes }: Decision): DecisionRecord {
+  return {
+    schemaVersion: 1,
+    effect,
+    ...(environment.kind === 'known' ? { environment: environment.name } : {}),
+    ruleSet: ruleSetRevision,
+    outcomes: outcomes.map(toOutcomeRecord),
+  }
+}

@@ -1,0 +1,5 @@
+export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation } from './decision-counts.ts'
+export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
+export { type LogFields, type Logger, makeLogger } from './logger.ts'
+export { Metrics, type UndecidedReason } from './metrics.ts'
+export { describeFailure, toDenialMessage, toWarnings } from './sentences.ts'

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import { KubeConfig, type RequestContext } from '@kubernetes/client-node'
+import { OperationalError } from '../api/index.ts'
+
+type Dispatcher = ReturnType<RequestContext['getDispatcher']>
+
+/** A KubeConfig that keeps its connections: the library would open one, with a TLS handshake, for every request. */
+export class PooledKubeConfig extends KubeConfig {
+  #dispatcher: Dispatcher | undefined
+
+  override async applySecurityAuthentication(context: RequestContext): Promise<void> {
+    await super.applySecurityAuthentication(context)
+    this.#dispatcher ??= context.getDispatcher()
+    if (this.#dispatcher !== undefined) context.setDispatcher(this.#dispatcher)
+  }
+}
+
+export interface KubeConfigSource {
+  /** A kubeconfig file; without it the usual places are tried, the Pod's own account last. */
+  readonly file?: string
+  readonly context?: string
+}
+
+/** Loads the credentials; throws an OperationalError that names the file. */
+export function loadKubeConfig({ file, context }: KubeConfigSource): PooledKubeConfig {
+  const config = new PooledKubeConfig()
+  try {
+    if (file === undefined) config.loadFromDefault()
+    else config.loadFromFile(file)
+  } catch (error) {
+    const what = error instanceof Error ? error.message : 'unreadable'
+    throw new OperationalError('ConfigUnreadable', `kubeconfig ${file === undefined ? '' : `\`${file}\``}: ${what}`, { isRetryable: false, cause: error })
+  }
+  if (context !== undefined) {
+    if (config.getContextObject(context) === null) {
+      throw new OperationalError('ConfigUnreadable', `kubeconfig: no context \`${context}\``, { isRetryable: false })
+    }
+    config.setCurrentContext(context)
+  }
+  if (config.getCurrentCluster() === null) throw new OperationalError('ConfigUnreadable', 'kubeconfig: no current cluster', { isRetryable: false })
+  return config
+}
+
+const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace'
+
+/** The namespace of the Pod that this process runs in; undefined outside a cluster. */
+export function ownPodNamespace(): string | undefined {
+  try {
+    return readFileSync(POD_NAMESPACE_FILE, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

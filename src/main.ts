@@ -1,0 +1,368 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { AdmissionServer, makeHealthApp, makeMetricsApp } from './admission/index.ts'
+import { type AdmissionRequest, type Config, describeFieldIssue, isRecord, OperationalError, parseConfig } from './api/index.ts'
+import { type OperatorFlags, runProgram } from './cli/index.ts'
+import {
+  CertificateSync,
+  DiscoverySync,
+  EventWriter,
+  type KeyPair,
+  LeaseSync,
+  NamespaceSync,
+  ParamSync,
+  PolicySync,
+  RegistrationSync,
+  ShrinkGuard,
+  StatusSync,
+} from './controllers/index.ts'
+import type { Decision } from './decide/index.ts'
+import { DecisionCounter, type Logger, Metrics, makeLogger } from './evidence/index.ts'
+import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from './kube/index.ts'
+import { RuleSetStore } from './rules/index.ts'
+
+const VERSION = '0.1.0'
+const OPERATOR_NAME = 'bylaw-operator'
+/** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
+const VITAL_NAMESPACES = ['kube-system', 'kube-node-lease']
+const MAX_REVIEWS = 2048
+const MAX_HELD_BYTES = 256 * 1024 * 1024
+/** Kept back from the time that the API server waits, so that our answer is the one that counts. */
+const ANSWER_RESERVE_MS = 1000
+const STOP_GRACE_MS = 10_000
+
+/** A mistake of whoever started the program: told in plain words, exit code 2. */
+class UsageError extends Error {}
+
+function loadConfig({ config: file, admissionPort, admissionUrl }: OperatorFlags): Config {
+  let source = ''
+  try {
+    if (file !== undefined) source = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--config: ${file ?? ''} could not be read: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const parsed = parseConfig(source)
+  if (!parsed.ok) throw new UsageError(parsed.error.map((issue) => `${file ?? 'configuration'}: ${describeFieldIssue(issue)}`).join('\n'))
+  const { admission } = parsed.value
+  const url = admissionUrl ?? admission.url
+  if (url !== undefined && !/^https:\/\/[^/?#]+\/?$/.test(url)) throw new UsageError(`--admission-url: \`${url}\` is not an address such as https://host:9443`)
+  return { ...parsed.value, admission: { ...admission, port: admissionPort ?? admission.port, ...(url === undefined ? {} : { url: url.replace(/\/$/, '') }) } }
+}
+
+const listen = (start: (onListening: () => void) => Server): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = start(() => resolve(server))
+    server.once('error', (error) => reject(new OperationalError('PortUnavailable', error.message, { isRetryable: false, cause: error })))
+  })
+
+/** The operator: every part of it, put together. */
+class BylawOperator {
+  readonly #config: Config
+  readonly #flags: OperatorFlags
+  readonly #logger: Logger
+  readonly #namespace: string
+  readonly #name: string
+  readonly #identity = `${process.env['HOSTNAME'] ?? 'local'}-${randomBytes(3).toString('hex')}`
+  readonly #client: KubeClient
+  readonly #watching: WatchingOperator
+  readonly #cluster: KubeCluster
+  readonly #metrics = new Metrics()
+  readonly #counter = new DecisionCounter()
+  readonly #store = new RuleSetStore()
+  readonly #stops: (() => Promise<void> | void)[] = []
+  #kubernetesMinor: number | undefined
+  #isListening = false
+  #isStopping = false
+  #decisions = 0
+
+  constructor(config: Config, flags: OperatorFlags) {
+    this.#config = config
+    this.#flags = flags
+    this.#logger = makeLogger(config.logLevel)
+    this.#namespace = config.namespace ?? ownPodNamespace() ?? 'bylaw-system'
+    this.#name = config.instance === '' ? 'bylaw' : `bylaw-${config.instance}`
+    const { kubeconfig: file, context } = flags
+    const kubeConfig = loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+    this.#client = new KubeClient(kubeConfig)
+    this.#watching = new WatchingOperator(kubeConfig, this.#client, this.#logger)
+    this.#cluster = new KubeCluster(this.#client, this.#watching, (target, reason) => {
+      this.#metrics.recordWatchRestart()
+      this.#logger.warn('watch started again', { resource: target.resource, reason })
+    })
+  }
+
+  async start(): Promise<void> {
+    await this.#serveHealth()
+    await this.#readKubernetesVersion()
+    await this.#ensureNamespace()
+    const cluster = this.#cluster
+    const logger = this.#logger
+    const now = (): Date => new Date()
+    const discovery = new DiscoverySync(cluster, logger, () => policies.request())
+    this.#stops.push(() => discovery.stop())
+    await discovery.start()
+    const events = new EventWriter({ cluster, instance: this.#identity, now, logger })
+    const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger })
+    const namespaces = new NamespaceSync(cluster, logger, () => {})
+    const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
+    const certificates = this.#certificates(() => registrations.request())
+    const registrations: RegistrationSync = new RegistrationSync({
+      cluster,
+      name: this.#name,
+      ownerName: OPERATOR_NAME,
+      logger,
+      registration: () => ({
+        instance: this.#config.instance,
+        protectedNamespaces: this.#protectedNamespaces(),
+        timeoutSeconds: this.#config.admission.timeoutSeconds,
+        clientConfig: (path) => this.#clientConfig(path, certificates.bundle()),
+        facts: { servedVersions: discovery.servedVersions, isNamespaced: discovery.isNamespaced },
+      }),
+      onDrift: () => this.#metrics.recordDrift(),
+      onRegistered: () => status.request(),
+    })
+    const policies: PolicySync = new PolicySync({
+      cluster,
+      store: this.#store,
+      params,
+      shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
+      servedVersions: discovery.servedVersions,
+      kubernetesMinor: () => this.#kubernetesMinor,
+      policySelector: this.#config.policySelector,
+      workloadControllers: this.#config.workloadControllers.map(({ account, group, kind, resource }) => ({
+        account,
+        ownerGroup: group,
+        ownerKind: kind,
+        ownerResource: resource,
+      })),
+      logger,
+      onRuleSet: (ruleSet) => {
+        this.#metrics.recordRuleSet(ruleSet)
+        if (this.#isListening) registrations.update(ruleSet)
+        status.request()
+      },
+    })
+    const status: StatusSync = new StatusSync({
+      cluster,
+      policies,
+      store: this.#store,
+      counter: this.#counter,
+      isRegistered: (policy) => registrations.isRegistered(policy),
+      events,
+      now,
+      logger,
+    })
+    this.#stops.push(
+      () => status.stop(),
+      () => registrations.stop(),
+      () => policies.stop(),
+      () => certificates.stop(),
+      () => lease.stop(),
+      () => this.#watching.stop(),
+    )
+    lease.start()
+    const certificate = await certificates.start((pair) => server?.replaceCertificate(pair))
+    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, events)
+    const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
+    this.#isListening = true
+    this.#stops.push(() => server.close())
+    logger.info('admission door is open', { port })
+    policies.request()
+  }
+
+  /** Lets what is under way finish, then closes everything. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    this.#logger.info('stopping')
+    for (const stop of this.#stops.toReversed()) await stop()
+  }
+
+  #protectedNamespaces(): readonly string[] {
+    return [...VITAL_NAMESPACES, this.#namespace].filter((name) => !this.#config.failClosedNamespaces.includes(name))
+  }
+
+  #clientConfig(path: string, bundle: string): Readonly<Record<string, unknown>> {
+    const caBundle = Buffer.from(bundle, 'utf8').toString('base64')
+    const { url } = this.#config.admission
+    if (url !== undefined) return { url: `${url}${path}`, caBundle }
+    return { service: { namespace: this.#namespace, name: this.#name, path, port: 443 }, caBundle }
+  }
+
+  #hosts(): readonly string[] {
+    const service = `${this.#name}.${this.#namespace}.svc`
+    const { url } = this.#config.admission
+    const own = url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, '')]
+    return [...own, service, `${service}.cluster.local`]
+  }
+
+  /** The serving certificate, made or read, behind one face. */
+  #certificates(onBundle: () => void) {
+    const { source, certFile, keyFile, caFile } = this.#config.certificates
+    if (source === 'Files' && certFile !== undefined && keyFile !== undefined && caFile !== undefined) {
+      const read = (): KeyPair => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') })
+      let timer: NodeJS.Timeout | undefined
+      return {
+        bundle: () => readFileSync(caFile, 'utf8'),
+        digestKey: randomBytes(32).toString('hex'),
+        start: async (onServing: (pair: KeyPair) => void): Promise<KeyPair> => {
+          let served = read()
+          timer = setInterval(() => {
+            const next = read()
+            if (next.cert === served.cert) return
+            served = next
+            onServing(next)
+            onBundle()
+          }, 60_000)
+          timer.unref()
+          return served
+        },
+        stop: () => clearInterval(timer),
+      }
+    }
+    let replace: (pair: KeyPair) => void = () => {}
+    const sync = new CertificateSync({
+      cluster: this.#cluster,
+      namespace: this.#namespace,
+      name: `${this.#name}-keys`,
+      hosts: this.#hosts(),
+      now: () => new Date(),
+      logger: this.#logger,
+      onServing: (pair) => replace(pair),
+      onBundle,
+    })
+    return {
+      bundle: () => sync.bundle,
+      get digestKey() {
+        return sync.digestKey
+      },
+      start: async (onServing: (pair: KeyPair) => void): Promise<KeyPair> => {
+        const first = await sync.start()
+        replace = onServing
+        return first
+      },
+      stop: () => sync.stop(),
+    }
+  }
+
+  #admissionServer(
+    certificate: KeyPair,
+    digestKey: string,
+    namespaces: NamespaceSync,
+    params: ParamSync,
+    policies: PolicySync,
+    events: EventWriter,
+  ): AdmissionServer {
+    const { timeoutSeconds, maxBodyBytes } = this.#config.admission
+    const origin = process.hrtime.bigint()
+    const prefix = randomBytes(4).toString('hex')
+    return new AdmissionServer({
+      certificate,
+      maxBodyBytes,
+      maxReviews: MAX_REVIEWS,
+      maxHeldBytes: MAX_HELD_BYTES,
+      review: {
+        ruleSets: this.#store,
+        namespaceOf: namespaces.of,
+        params: params.read,
+        clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
+        nextDecisionId: () => {
+          this.#decisions += 1
+          return `${prefix}-${this.#decisions.toString(36)}`
+        },
+        recorder: {
+          recordDecision: (decision, request) => this.#record(decision, request, namespaces, events),
+          recordUndecided: (reason, failureClass) => this.#metrics.recordUndecided(reason, failureClass),
+          recordDuration: (seconds) => this.#metrics.recordDuration(seconds),
+        },
+        digestKey,
+        deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,
+      },
+      guards: {
+        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
+        profile: () => policies.profileState().inForce,
+        compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor }),
+      },
+    })
+  }
+
+  #record(decision: Decision, { namespace, kind, name, object, dryRun }: AdmissionRequest, namespaces: NamespaceSync, events: EventWriter): void {
+    this.#metrics.recordDecision(decision, dryRun)
+    if (decision.outcomes.length === 0) return
+    const shown = name === '' ? (object?.metadata.name ?? `${object?.metadata.generateName ?? ''}*`) : name
+    this.#counter.record(decision, { namespace, kind: kind.kind, name: shown, isDryRun: dryRun })
+    const { environment } = decision
+    if (environment.kind !== 'unknown' || environment.reason !== 'LabelUnknown') return
+    const state = namespaces.of(namespace)
+    if (state instanceof Promise || state.kind !== 'found') return
+    const note = `the label names environment \`${environment.label}\`, which the profile does not have: the strictest level of each policy counts`
+    events.write({ regarding: state.object, type: 'Warning', reason: 'EnvironmentUnknown', action: 'Judge', note })
+  }
+
+  #notReadyReason(): string | undefined {
+    if (this.#isStopping) return 'stopping'
+    if (!this.#isListening) return 'the admission door is not open yet'
+    return this.#store.snapshot() === undefined ? 'the policies are not loaded yet' : undefined
+  }
+
+  async #serveHealth(): Promise<void> {
+    const { healthPort, metricsPort } = this.#flags
+    const health = makeHealthApp({ notReadyReason: () => this.#notReadyReason() })
+    const metrics = makeMetricsApp(() => this.#metrics.expose())
+    for (const [app, port] of [[health, healthPort] as const, [metrics, metricsPort] as const]) {
+      const server = await listen((onListening) => app.listen(port, onListening))
+      this.#stops.push(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+    }
+  }
+
+  async #readKubernetesVersion(): Promise<void> {
+    const { kubernetesVersion } = this.#config
+    if (kubernetesVersion !== undefined) {
+      this.#kubernetesMinor = Number(kubernetesVersion.split('.')[1])
+      return
+    }
+    const version = await this.#client.send({ method: 'GET', path: '/version' })
+    const minor = isRecord(version) ? Number.parseInt(String(version['minor']), 10) : Number.NaN
+    if (Number.isInteger(minor)) this.#kubernetesMinor = minor
+  }
+
+  /** Outside a cluster there may be no namespace for Bylaw's Lease and keys yet. */
+  async #ensureNamespace(): Promise<void> {
+    const address = { group: '', version: 'v1', resource: 'namespaces', name: this.#namespace }
+    if ((await this.#cluster.find(address)) !== undefined) return
+    await this.#cluster.create(address, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.#namespace } })
+  }
+}
+
+async function runOperator(flags: OperatorFlags): Promise<number> {
+  try {
+    const operator = new BylawOperator(loadConfig(flags), flags)
+    const isAskedToStop = new Promise<void>((resolve) => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+    })
+    await operator.start()
+    await isAskedToStop
+    setTimeout(() => process.exit(0), STOP_GRACE_MS).unref()
+    await operator.stop()
+    return 0
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`error: ${error.message}\n`)
+      return 2
+    }
+    if (error instanceof OperationalError) {
+      process.stderr.write(`error: ${error.message}\n`)
+      return 1
+    }
+    throw error
+  }
+}
+
+const exitCode = await runProgram(process.argv.slice(2), { version: VERSION, runOperator })
+// Whatever still holds the event loop must not keep a finished command alive; output that is on its way is let out first.
+process.exitCode = exitCode
+setTimeout(() => process.exit(exitCode), 500).unref()

@@ -1,0 +1,67 @@
+import { type EnforcementProfile, SEVERITIES } from '../api/index.ts'
+import { revisionOf } from './compile-policy.ts'
+import type { CompileIssue } from './issue.ts'
+import { levelsOf } from './levels.ts'
+import { matchResource, type ServedVersions } from './match.ts'
+import type { Candidate, CompiledPolicy, EnforcedPolicy, RuleSet, WorkloadController } from './rule-set.ts'
+import { WORKLOAD_CONTROLLERS } from './workload-controllers.ts'
+
+/** What a rule set is put together from. */
+export interface RuleSetParts {
+  readonly policies: readonly CompiledPolicy[]
+  readonly profile: EnforcementProfile
+  readonly workloadControllers?: readonly WorkloadController[]
+  readonly servedVersions?: ServedVersions
+}
+
+/** Distinct resources that are remembered; beyond that a look-up is worked out anew, so that made-up names cost no memory. */
+const REMEMBERED_RESOURCES = 4096
+
+function makeLookUp(policies: readonly EnforcedPolicy[], servedVersions: ServedVersions): RuleSet['candidates'] {
+  const remembered = new Map<string, readonly Candidate[]>()
+  return (group, resource, subResource) => {
+    const key = `${group}/${resource}/${subResource}`
+    const known = remembered.get(key)
+    if (known !== undefined) return known
+    const candidates = policies.flatMap((policy): Candidate[] => {
+      const { matchConstraints, podTemplates } = policy.policy.spec
+      const match = matchResource(matchConstraints, podTemplates === 'Include', { group, resource, subResource }, servedVersions)
+      return match === undefined ? [] : [{ policy, match }]
+    })
+    if (remembered.size < REMEMBERED_RESOURCES) remembered.set(key, candidates)
+    return candidates
+  }
+}
+
+const bySeverityThenName = (a: EnforcedPolicy, b: EnforcedPolicy): number =>
+  SEVERITIES.indexOf(b.identity.severity) - SEVERITIES.indexOf(a.identity.severity) ||
+  (a.identity.name < b.identity.name ? -1 : a.identity.name > b.identity.name ? 1 : 0)
+
+/** Puts compiled policies and a profile together into the set that decisions are made with. */
+export function assembleRuleSet({ policies, profile, workloadControllers = [], servedVersions = () => undefined }: RuleSetParts): RuleSet {
+  const enforced = policies.map((policy): EnforcedPolicy => ({ ...policy, levels: levelsOf(policy.policy, profile) })).sort(bySeverityThenName)
+  const controllers = [...WORKLOAD_CONTROLLERS, ...workloadControllers]
+  return {
+    revision: revisionOf({ policies: enforced.map(({ identity, revision }) => [identity.name, revision]), profile: profile.spec, workloadControllers }),
+    policies: enforced,
+    profile,
+    workloadControllers: controllers,
+    candidates: makeLookUp(enforced, servedVersions),
+  }
+}
+
+/** What a policy's author should know that only the profile tells: an environment that does not exist. */
+export function profileIssues({ policy }: CompiledPolicy, profile: EnforcementProfile): CompileIssue[] {
+  const known = new Set(profile.spec.environments.map(({ name }) => name))
+  return policy.spec.enforcement.environments.flatMap(({ name }, index) =>
+    known.has(name)
+      ? []
+      : {
+          code: 'UnknownEnvironment' as const,
+          severity: 'warning' as const,
+          policy: policy.metadata.name,
+          path: `spec.enforcement.environments[${index}].name`,
+          message: `the profile has no environment \`${name}\``,
+        },
+  )
+}

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson, err, type Policy, type Variable } from '../api/index.ts'
+import {
+  authorizerType,
+  type CelEnvironment,
+  type CelProgram,
+  type CelType,
+  compileExpression,
+  type ExpressionIssue,
+  namespaceType,
+  renderIssue,
+  requestType,
+} from '../cel/index.ts'
+import type { CompileIssue } from './issue.ts'
+import { compileSelectors } from './match.ts'
+import type { CompiledExpression, CompiledPolicy, NamedExpression, PolicyIdentity, Rule } from './rule-set.ts'
+
+const DYN: CelType = { kind: 'dyn' }
+const BOOL: readonly CelType[] = [{ kind: 'bool' }]
+const STRING: readonly CelType[] = [{ kind: 'string' }]
+
+/** What a policy is compiled against. */
+export interface CompileOptions {
+  /** Minor version of the cluster's Kubernetes: functions that it does not have yet are refused. */
+  readonly kubernetesMinor?: number
+}
+
+/** Digest of a policy's spec, 16 hexadecimal digits. */
+export const revisionOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
+
+class PolicyCompiler {
+  readonly issues: CompileIssue[] = []
+  readonly #policy: Policy
+  readonly #options: CompileOptions
+
+  constructor(policy: Policy, options: CompileOptions) {
+    this.#policy = policy
+    this.#options = options
+  }
+
+  /** The variables that every expression of the policy has. */
+  baseVariables(): Map<string, CelType> {
+    const variables = new Map<string, CelType>([
+      ['object', DYN],
+      ['oldObject', DYN],
+      ['request', requestType()],
+      ['namespaceObject', namespaceType()],
+      ['authorizer', authorizerType()],
+    ])
+    if (this.#policy.spec.paramKind !== undefined) variables.set('params', DYN)
+    return variables
+  }
+
+  report(path: string, source: string, issue: ExpressionIssue): void {
+    const [head = issue.message, ...rest] = renderIssue(source, issue).split('\n')
+    const detail = rest.length === 0 ? {} : { detail: rest.join('\n') }
+    this.issues.push({ code: 'InvalidExpression', severity: 'error', policy: this.#policy.metadata.name, path, message: head, ...detail })
+  }
+
+  expression(source: string, path: string, variables: ReadonlyMap<string, CelType>, resultTypes?: readonly CelType[]): CompiledExpression {
+    const { kubernetesMinor } = this.#options
+    const environment: CelEnvironment = {
+      variables,
+      ...(resultTypes === undefined ? {} : { resultTypes }),
+      ...(kubernetesMinor === undefined ? {} : { kubernetesMinor }),
+    }
+    const compiled = compileExpression(source, environment)
+    if (!compiled.ok) {
+      for (const issue of compiled.error) this.report(path, source, issue)
+      return err(`${path} does not compile: ${compiled.error[0]?.message ?? 'unknown reason'}`)
+    }
+    if (compiled.value.variables.has('authorizer')) {
+      const message = '`authorizer` cannot be used in a policy: it would need a request to the API server for each decision'
+      this.issues.push({ code: 'UnsupportedVariable', severity: 'error', policy: this.#policy.metadata.name, path, message })
+      return err(`${path} uses \`authorizer\``)
+    }
+    return compiled
+  }
+
+  /** Compiles the variables in order; each sees those before it, with the type that they turned out to have. */
+  variables(declared: readonly Variable[], known: Map<string, CelType>): NamedExpression[] {
+    return declared.map(({ name, expression }, index) => {
+      const compiled = this.expression(expression, `spec.variables[${index}].expression`, known)
+      known.set(`variables.${name}`, compiled.ok ? compiled.value.type : DYN)
+      return { name, expression: compiled }
+    })
+  }
+}
+
+/** Compiles one policy: every mistake becomes an issue, and every validation a rule, evaluable or not. */
+export function compilePolicy(policy: Policy, options: CompileOptions = {}): CompiledPolicy {
+  const { spec } = policy
+  const compiler = new PolicyCompiler(policy, options)
+  const identity: PolicyIdentity = {
+    name: policy.metadata.name,
+    title: spec.title,
+    severity: spec.severity,
+    owner: spec.owner,
+    remediation: spec.remediation,
+  }
+  const matchConditions = spec.matchConditions.map(({ name, expression }, index) => ({
+    name,
+    expression: compiler.expression(expression, `spec.matchConditions[${index}].expression`, compiler.baseVariables(), BOOL),
+  }))
+  const known = compiler.baseVariables()
+  const variables = compiler.variables(spec.variables, known)
+  const withoutAuthorizer = new Map(known)
+  withoutAuthorizer.delete('authorizer')
+  const rules = spec.validations.map((validation, index): Rule => {
+    const at = `spec.validations[${index}]`
+    const { messageExpression } = validation
+    return {
+      policy: identity,
+      name: validation.name,
+      expression: compiler.expression(validation.expression, `${at}.expression`, known, BOOL),
+      message: validation.message,
+      messageExpression:
+        messageExpression === undefined ? undefined : compiler.expression(messageExpression, `${at}.messageExpression`, withoutAuthorizer, STRING),
+      source: validation.expression,
+      showValues: validation.showValues,
+    }
+  })
+  for (const [index, { valueExpression }] of spec.auditAnnotations.entries()) {
+    compiler.expression(valueExpression, `spec.auditAnnotations[${index}].valueExpression`, known, [{ kind: 'string' }, { kind: 'null' }])
+  }
+  return {
+    policy,
+    identity,
+    revision: revisionOf(spec),
+    failurePolicy: spec.failurePolicy,
+    selectors: compileSelectors(spec.matchConstraints),
+    matchConditions,
+    variables,
+    rules,
+    issues: [...compiler.issues, ...notYetSupported(policy)],
+  }
+}
+
+function notYetSupported({ metadata, spec }: Policy): CompileIssue[] {
+  const issues: CompileIssue[] = []
+  const add = (path: string, message: string): void => {
+    issues.push({ code: 'NotYetSupported', severity: 'warning', policy: metadata.name, path, message })
+  }
+  if (spec.mutations.length > 0) add('spec.mutations', 'mutations are not applied by this version')
+  for (const [index, { name, level }] of spec.enforcement.environments.entries()) {
+    if (level === 'Correct') add(`spec.enforcement.environments[${index}].level`, `\`Correct\` acts as \`Deny\` in \`${name}\` in this version`)
+  }
+  if (spec.paramRef?.selector !== undefined) add('spec.paramRef.selector', 'parameters are read by name only in this version')
+  return issues
+}
+
+/** The variables that a policy reads through any of its expressions: `request`, `oldObject` and the like. */
+export function variablesRead({ matchConditions, variables, rules }: CompiledPolicy): ReadonlySet<string> {
+  const programs: CelProgram[] = []
+  for (const { expression } of [...matchConditions, ...variables, ...rules]) if (expression.ok) programs.push(expression.value)
+  return new Set(programs.flatMap((program) => [...program.variables]))
+}

@@ -1,0 +1,30 @@
+export { assembleRuleSet, profileIssues, type RuleSetParts } from './assemble.ts'
+export { type CompileOptions, compilePolicy, revisionOf, variablesRead } from './compile-policy.ts'
+export { type CompileIssue, type CompileIssueCode, describeIssue } from './issue.ts'
+export { type EffectiveLevel, isDenying, levelsOf, type PolicyLevels, rankOfLevel, stricterLevel } from './levels.ts'
+export {
+  fitsRules,
+  isExcluded,
+  isNamespaceObject,
+  type Lane,
+  matchResource,
+  type NamespaceState,
+  namesResource,
+  operationsOf,
+  type ResourceMatch,
+  type ServedVersions,
+} from './match.ts'
+export { POD_SIDE_DOORS, POD_TEMPLATES, type PodTemplate, toVirtualPod } from './pod-templates.ts'
+export type {
+  Candidate,
+  CompiledExpression,
+  CompiledPolicy,
+  EnforcedPolicy,
+  NamedExpression,
+  PolicyIdentity,
+  Rule,
+  RuleSet,
+  WorkloadController,
+} from './rule-set.ts'
+export { RuleSetStore } from './rule-set-store.ts'
+export { compileUnreadable } from './unreadable.ts'
