@@ -1,0 +1,70 @@
+import { declare, type FunctionDeclaration, type Overload } from './signatures.ts'
+
+const ORDERED = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration']
+const NUMBERS = ['int', 'uint', 'double']
+const MIXED_NUMBERS = NUMBERS.flatMap((left) => NUMBERS.filter((right) => right !== left).map((right) => `${left}, ${right}`))
+const ORDERS = ['<', '<=', '>', '>=']
+
+const DECLARATIONS: ReadonlyMap<string, FunctionDeclaration> = declare([
+  {
+    library: 'standard',
+    since: 0,
+    globals: [
+      '?:(bool, A, A) -> A',
+      '!(bool) -> bool',
+      '==(A, A) -> bool',
+      '!=(A, A) -> bool',
+      '+(bytes, bytes) -> bytes',
+      '+(double, double) -> double',
+      '+(duration, duration) -> duration',
+      '+(duration, timestamp) -> timestamp',
+      '+(timestamp, duration) -> timestamp',
+      '+(int, int) -> int',
+      '+(list(A), list(A)) -> list(A)',
+      '+(string, string) -> string',
+      '+(uint, uint) -> uint',
+      '/(double, double) -> double',
+      '/(int, int) -> int',
+      '/(uint, uint) -> uint',
+      '%(int, int) -> int',
+      '%(uint, uint) -> uint',
+      '*(double, double) -> double',
+      '*(int, int) -> int',
+      '*(uint, uint) -> uint',
+      'negate(double) -> double',
+      'negate(int) -> int',
+      '-(double, double) -> double',
+      '-(duration, duration) -> duration',
+      '-(int, int) -> int',
+      '-(timestamp, duration) -> timestamp',
+      '-(timestamp, timestamp) -> duration',
+      '-(uint, uint) -> uint',
+      ...ORDERS.flatMap((operator) => ORDERED.map((type) => `${operator}(${type}, ${type}) -> bool`)),
+      'in(A, list(A)) -> bool',
+      'in(A, map(A, B)) -> bool',
+      '[](list(A), int) -> A',
+      '[](map(A, B), A) -> B',
+    ],
+  },
+  { library: 'standard', since: 28, globals: ORDERS.flatMap((operator) => MIXED_NUMBERS.map((types) => `${operator}(${types}) -> bool`)) },
+  {
+    library: 'optionals',
+    since: 28,
+    globals: [
+      '[](optional_type(list(V)), int) -> optional_type(V)',
+      '[](optional_type(map(K, V)), K) -> optional_type(V)',
+      '[?](list(V), int) -> optional_type(V)',
+      '[?](optional_type(list(V)), int) -> optional_type(V)',
+      '[?](map(K, V), K) -> optional_type(V)',
+      '[?](optional_type(map(K, V)), K) -> optional_type(V)',
+    ],
+  },
+  // What macros are made of.
+  { library: 'comprehensions', since: 0, globals: ['insert(map(K, V), K, V) -> map(K, V)', 'insertEntry(map(K, V), map(K, V)) -> map(K, V)'] },
+  { library: 'lists', since: 34, globals: ORDERED.map((type) => `sortBy(list(T), list(${type})) -> list(T)`) },
+])
+
+/** The overloads of an operator, or of a step of a macro. */
+export function operatorOverloads(operator: string): readonly Overload[] {
+  return DECLARATIONS.get(operator)?.globals ?? []
+}
