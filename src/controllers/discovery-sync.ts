@@ -53,7 +53,8 @@ export class DiscoverySync {
     if (isEqualJson(resources, this.#resources)) return
     this.#resources = resources
     this.#byName = indexOf(resources)
-    this.#onChange()
+    // The first reading is nobody's news: whoever needs it waits for `start`.
+    if (this.#timer !== undefined) this.#onChange()
   }
 }
 
