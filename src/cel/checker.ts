@@ -3,6 +3,7 @@ import type { CelEnvironment, Resolution } from './check.ts'
 import { checkCall } from './check-calls.ts'
 import { checkList, checkMap, checkMessage } from './check-literals.ts'
 import { checkMacro } from './check-macros.ts'
+import { checkConstantIndex } from './constants.ts'
 import { type ExpressionIssue, type ExpressionIssueCode, issueAt } from './issue.ts'
 import { operatorOverloads } from './operator-declarations.ts'
 import type { Overload } from './signatures.ts'
@@ -232,7 +233,8 @@ export class Checker {
 
   #index({ operand, index, optional, operatorOffset }: IndexExpr, scope: Scope | undefined): CelType {
     const given = [this.check(operand, scope), this.check(index, scope)]
-    return this.operate(optional ? '[?]' : '[]', given, { start: operatorOffset, end: operatorOffset + 1 })
+    const type = this.operate(optional ? '[?]' : '[]', given, { start: operatorOffset, end: operatorOffset + 1 })
+    return checkConstantIndex(this, index) ? type : ERROR
   }
 
   #unary({ operator, operand, start }: UnaryExpr, scope: Scope | undefined): CelType {

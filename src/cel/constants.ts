@@ -3,10 +3,10 @@ import type { Checker } from './checker.ts'
 import { literalValue } from './compile-literals.ts'
 import { CostBudget } from './cost.ts'
 import { CelError } from './failure.ts'
-import { conversions, FOLDED_CONVERSIONS } from './lib-conversions.ts'
+import { conversions, FOLDED_CONVERSIONS, typeValue } from './lib-conversions.ts'
 import type { Implementation } from './library-entry.ts'
 import { compileRegex } from './regex.ts'
-import { type CelValue, isCelValue } from './values.ts'
+import { type CelValue, isCelValue, isDouble, isInt, typeName, Uint } from './values.ts'
 
 const CONVERSIONS: ReadonlyMap<string, Implementation> = new Map(
   conversions.filter(({ name, member }) => !member && FOLDED_CONVERSIONS.has(name)).map(({ name, run }) => [name, run]),
@@ -22,7 +22,7 @@ const PATTERN_POSITION: ReadonlyMap<string, number> = new Map([
 export function checkConstants(checker: Checker, expr: CallExpr, name: string): void {
   if (CONVERSIONS.has(name) && expr.target === undefined) {
     const [argument] = expr.args
-    const input = argument === undefined ? undefined : constantOf(argument)
+    const input = argument === undefined ? undefined : constantOf(checker, argument)
     const made = input === undefined ? undefined : convert(name, input)
     if (argument !== undefined && made instanceof CelError) reportConversion(checker, argument, name, made)
     return
@@ -36,7 +36,7 @@ function checkPattern(checker: Checker, expr: CallExpr, name: string, position: 
   // Kubernetes validates the first argument even of `matches(text, pattern)`, where it is the text.
   const candidates = isMember ? [expr.args[position]] : [expr.args[1], expr.args[0]?.kind === 'literal' ? expr.args[0] : undefined]
   for (const candidate of candidates) {
-    const pattern = candidate === undefined ? undefined : constantOf(candidate)
+    const pattern = candidate === undefined ? undefined : constantOf(checker, candidate)
     const regex = typeof pattern === 'string' ? compileRegex(pattern) : undefined
     if (candidate === undefined || !(regex instanceof CelError)) continue
     checker.report('InvalidArgument', candidate, `\`${name}\` needs a regular expression of RE2: ${regex.$message}`, patternAdvice(String(pattern)))
@@ -59,16 +59,43 @@ function convert(name: string, value: CelValue): CelValue | undefined {
   return CONVERSIONS.get(name)?.(new CostBudget(), value, null, null, null)
 }
 
+/** A constant that is no key stops Kubernetes' compiler, whatever it is looked up in. */
+export function checkConstantIndex(checker: Checker, index: Expr): boolean {
+  const key = constantOf(checker, index)
+  if (key === undefined || typeof key === 'string' || typeof key === 'boolean' || isInt(key) || isDouble(key) || key instanceof Uint) return true
+  checker.report('InvalidArgument', index, `a value of type ${typeName(key)} is no key of a map and no index of a list`)
+  return false
+}
+
 /** The value of an expression that Kubernetes knows before it evaluates; undefined if it does not. */
-function constantOf(expr: Expr): CelValue | undefined {
-  if (expr.kind === 'literal') return literalValue(expr)
-  if (expr.kind === 'list') {
-    const values = expr.elements.map(({ value, optional }) => (optional ? undefined : constantOf(value)))
-    return values.every(isCelValue) ? values : undefined
+function constantOf(checker: Checker, expr: Expr): CelValue | undefined {
+  switch (expr.kind) {
+    case 'literal':
+      return literalValue(expr)
+    case 'ident': {
+      const resolution = checker.resolved.get(expr)
+      return resolution?.kind === 'type' ? typeValue(resolution.name) : undefined
+    }
+    case 'list': {
+      const values = expr.elements.map(({ value, optional }) => (optional ? undefined : constantOf(checker, value)))
+      return values.every(isCelValue) ? values : undefined
+    }
+    case 'map': {
+      const isConstant = expr.entries.every(({ key, value }) => constantOf(checker, key) !== undefined && constantOf(checker, value) !== undefined)
+      // Whether it is constant counts; what is in it makes no conversion succeed.
+      return isConstant ? {} : undefined
+    }
+    case 'call':
+      return convertedConstant(checker, expr)
+    default:
+      return undefined
   }
-  if (expr.kind !== 'call' || expr.target !== undefined || expr.args.length !== 1) return undefined
-  const [argument] = expr.args
-  const input = argument === undefined ? undefined : constantOf(argument)
-  const made = input === undefined ? undefined : convert(expr.name, input)
+}
+
+function convertedConstant(checker: Checker, { name, target, args }: CallExpr): CelValue | undefined {
+  const [argument] = args
+  if (target !== undefined || argument === undefined || args.length !== 1) return undefined
+  const input = constantOf(checker, argument)
+  const made = input === undefined ? undefined : convert(name, input)
   return made instanceof CelError ? undefined : made
 }

@@ -1,5 +1,7 @@
 import { declare, type FunctionDeclaration, type Overload } from './signatures.ts'
 
+// The order in which sortBy tries them decides the type of an empty list.
+const SORTABLE = ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes']
 const ORDERED = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration']
 const NUMBERS = ['int', 'uint', 'double']
 const MIXED_NUMBERS = NUMBERS.flatMap((left) => NUMBERS.filter((right) => right !== left).map((right) => `${left}, ${right}`))
@@ -61,7 +63,7 @@ const DECLARATIONS: ReadonlyMap<string, FunctionDeclaration> = declare([
   },
   // What macros are made of.
   { library: 'comprehensions', since: 0, globals: ['insert(map(K, V), K, V) -> map(K, V)', 'insertEntry(map(K, V), map(K, V)) -> map(K, V)'] },
-  { library: 'lists', since: 34, globals: ORDERED.map((type) => `sortBy(list(T), list(${type})) -> list(T)`) },
+  { library: 'lists', since: 34, globals: SORTABLE.map((type) => `sortBy(list(T), list(${type})) -> list(T)`) },
 ])
 
 /** The overloads of an operator, or of a step of a macro. */
