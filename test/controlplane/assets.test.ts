@@ -212,7 +212,7 @@ describe('the official archive', () => {
         response.writeHead(200, { 'content-length': '1000' }).write('releases:')
         setTimeout(() => response.destroy(), 50)
       },
-      'terminated',
+      'other side closed',
     ],
     ['gives what is not YAML', (_, response) => void response.end('{ "releases": '), '/: '],
     ['does not know the version', (_, response) => void response.end('releases: {}'), `has no archive of ${KUBERNETES_VERSION} for ${platform}`],

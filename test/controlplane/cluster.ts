@@ -44,6 +44,7 @@ export interface ApiRequest extends Asker {
   readonly body?: unknown
   /** Default `application/json`; a PATCH needs another. */
   readonly contentType?: string
+  readonly timeoutMs?: number
 }
 
 /** Its answer: the body parsed where it is JSON, else the text; the texts of its `Warning` headers. */
@@ -81,7 +82,7 @@ export interface Cluster {
 
 const POLL_MS = 20
 const WAIT_MS = 10_000
-const KUBECTL_MS = 60_000
+const ANSWER_MS = 60_000
 
 /** The file of a folder that has the connection. */
 export function connectionFile(dir: string): string {
@@ -138,12 +139,12 @@ export function connect(connection: Connection): Cluster {
     return file
   }
 
-  const request: Cluster['request'] = (method, path, { as = 'admin', body, contentType = 'application/json' } = {}) =>
+  const request: Cluster['request'] = (method, path, { as = 'admin', body, contentType = 'application/json', timeoutMs = ANSWER_MS } = {}) =>
     new Promise((resolve, reject) => {
       const token = tokens[as]
       const who = token === undefined ? { authorization: `Bearer ${tokens['admin']}`, 'impersonate-user': as } : { authorization: `Bearer ${token}` }
       const headers = { accept: 'application/json', ...who, ...(body === undefined ? {} : { 'content-type': contentType }) }
-      const message = httpsRequest(`${url}${path}`, { method, headers, agent }, (response) => {
+      const message = httpsRequest(`${url}${path}`, { method, headers, agent, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
         text(response).then((content) => {
           const isJson = response.headers['content-type']?.startsWith('application/json') ?? false
           resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(content) : content, warnings: warningTexts(response.rawHeaders) })
@@ -169,7 +170,7 @@ export function connect(connection: Connection): Cluster {
         timeoutMs,
         () => `no such event in the audit log after ${timeoutMs} ms`,
       ),
-    kubectl: async (args, { as = 'admin', input, kubeconfig, timeoutMs = KUBECTL_MS } = {}) => {
+    kubectl: async (args, { as = 'admin', input, kubeconfig, timeoutMs = ANSWER_MS } = {}) => {
       const hasToken = tokens[as] !== undefined
       const identity = ['--kubeconfig', kubeconfig ?? kubeconfigFor(hasToken ? as : 'admin'), ...(hasToken ? [] : ['--as', as])]
       const env = { ...process.env, KUBECONFIG: '', KUBECACHEDIR: join(dir, 'kubectl-cache') }

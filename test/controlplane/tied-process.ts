@@ -41,7 +41,7 @@ export function startTied(command: string, args: readonly string[], options: Tie
 
 /** Starts a process that removes a folder when this process ends, or when it is stopped. */
 export function startJanitor(folder: string): Promise<TiedProcess> {
-  return start(JANITOR, [folder], {})
+  return start(JANITOR, [folder], { logFile: '/dev/null' })
 }
 
 async function start(script: string, args: readonly string[], { cwd, env, logFile, input }: TiedOptions): Promise<TiedProcess> {
