@@ -12,14 +12,14 @@ import { type ExpressionIssue, issueAt } from './issue.ts'
 export class Compiler implements CompileContext {
   readonly checked: CheckedExpression
   readonly issues: ExpressionIssue[] = []
-  readonly #source: string
+  readonly source: string
   readonly #code = new Map<Expr, Code>()
   readonly #rootSlots = new Map<string, number>()
   readonly #macroSlots = new Map<MacroExpr, readonly number[]>()
   #slots = 0
 
   constructor(source: string, checked: CheckedExpression) {
-    this.#source = source
+    this.source = source
     this.checked = checked
   }
 
@@ -58,7 +58,7 @@ export class Compiler implements CompileContext {
   }
 
   report(expr: Expr, message: string): void {
-    this.issues.push(issueAt(this.#source, 'InvalidArgument', expr, message))
+    this.issues.push(issueAt(this.source, 'InvalidArgument', expr, message))
   }
 
   #compile(expr: Expr, scope: Scope | undefined): Code {

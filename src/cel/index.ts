@@ -1,5 +1,6 @@
 export type { CelEnvironment } from './check.ts'
 export { CostBudget, type CostLimits } from './cost.ts'
+export { authorizerType, namespaceType, requestType } from './environment-types.ts'
 export { parseExactJson } from './exact-json.ts'
 export { type Atom, describeAtom, type Explanation } from './explain.ts'
 export { EXPRESSION_ISSUE_CODES, type ExpressionIssue, type ExpressionIssueCode, renderIssue } from './issue.ts'

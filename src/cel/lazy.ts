@@ -1,17 +1,20 @@
 import { err, type Result } from '../api/index.ts'
 import { CelError, EvaluationStopped, fail } from './failure.ts'
-import type { EvaluationError } from './program.ts'
+import type { Bindings, CelProgram, EvaluationError } from './program.ts'
 import type { CelValue } from './values.ts'
 
 /** A binding computed at most once, when an expression first reads it; its error becomes an error value at the place that reads it. */
 export class Lazy {
+  /** The program that computes it and what it is bound to, if the maker told: explanations follow it. */
+  readonly source: { readonly program: CelProgram; readonly bindings: Bindings } | undefined
   readonly #compute: () => Result<CelValue, EvaluationError>
   #value: CelValue | undefined
   #stopped: EvaluationError | undefined
   #isComputing = false
 
-  constructor(compute: () => Result<CelValue, EvaluationError>) {
+  constructor(compute: () => Result<CelValue, EvaluationError>, source?: { readonly program: CelProgram; readonly bindings: Bindings }) {
     this.#compute = compute
+    this.source = source
   }
 
   /** The value, an error value, or `EvaluationStopped` where computing it ran out of budget. */

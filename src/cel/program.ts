@@ -4,6 +4,7 @@ import type { Code, Frame } from './compile-context.ts'
 import { Compiler } from './compiler.ts'
 import type { CostBudget } from './cost.ts'
 import { type Explanation, explainExpression } from './explain.ts'
+import { PROGRAM_PARTS } from './explain-variable.ts'
 import { CelError, EvaluationStopped, fail } from './failure.ts'
 import type { ExpressionIssue } from './issue.ts'
 import { Lazy } from './lazy.ts'
@@ -40,7 +41,9 @@ export function compileExpression(source: string, environment: CelEnvironment): 
   const compiler = new Compiler(source, checked.value)
   const code = compiler.compile(checked.value.expr, undefined)
   if (compiler.issues.length > 0) return err(compiler.issues)
-  return ok(new CompiledProgram(source, checked.value, compiler, code))
+  const program = new CompiledProgram(source, checked.value, compiler, code)
+  PROGRAM_PARTS.set(program, { compiler, frame: (bindings, budget) => frameOf(compiler, bindings, budget) })
+  return ok(program)
 }
 
 class CompiledProgram implements CelProgram {
@@ -83,7 +86,7 @@ class CompiledProgram implements CelProgram {
     try {
       return explainExpression(this.#compiler, frameOf(this.#compiler, bindings, budget), bindings)
     } catch {
-      // A budget that is spent, or a stack that is: what was found so far is kept by the walk itself.
+      // The walk keeps what it finds when the budget runs out; only reading the bindings is left to fail.
       return { atoms: [], complete: false }
     } finally {
       budget.leave(outer)

@@ -3,9 +3,10 @@ import { CostBudget } from './cost.ts'
 import { parseExactJson } from './exact-json.ts'
 import { renderIssue } from './issue.ts'
 import { toJson } from './json.ts'
+import { outputType } from './output-type.ts'
 import { type CelProgram, compileExpression } from './program.ts'
 import { taggedValue } from './tagged-value.ts'
-import { type CelType, DYN, formatType } from './types.ts'
+import { type CelType, DYN } from './types.ts'
 import { type CelValue, isRecord } from './values.ts'
 
 /** What a line asks: an expression over variables of type `dyn`. */
@@ -80,6 +81,6 @@ function judge(question: Question): Readonly<Record<string, unknown>> {
 function evaluated(program: CelProgram, { variables }: Question): Readonly<Record<string, unknown>> {
   const budget = new CostBudget()
   const result = program.evaluate(variables, budget)
-  const shared = { type: formatType(program.type), cost: budget.spent }
+  const shared = { type: outputType(program.type), cost: budget.spent }
   return result.ok ? { value: taggedValue(result.value), ...shared } : { error: result.error.message, ...shared }
 }
