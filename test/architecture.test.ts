@@ -76,3 +76,9 @@ describe('the map of rooms', () => {
     expect(objection('decide/decide.ts', 'express')).toBe('package `express` does not live in room `decide`')
   })
 })
+
+test('AGENTS.md names every room that there is', () => {
+  const rooms = new Set(sources.filter((path) => path.includes('/')).map((path) => path.split('/')[0]))
+  const page = readFileSync('AGENTS.md', 'utf8')
+  expect([...rooms].filter((room) => !page.includes(`\`src/${room}\``))).toEqual([])
+})

@@ -1,0 +1,151 @@
+import type { Cluster } from '../controlplane/cluster.ts'
+
+/** One step of the story: what is said, what is typed, and what has to be in the answer. */
+export interface Step {
+  readonly says: string
+  readonly kubectl: readonly string[]
+  readonly input?: string
+  /** Whether kubectl is told no. */
+  readonly isRefused?: boolean
+  /** Texts that the answer must have. */
+  readonly shows?: readonly string[]
+  /** Texts that it must not have. */
+  readonly hides?: readonly string[]
+}
+
+const deployment = (name: string, namespace: string, image: string, securityContext: string): string => `apiVersion: apps/v1
+kind: Deployment
+metadata: { name: ${name}, namespace: ${namespace}, labels: { team: shop } }
+spec:
+  selector: { matchLabels: { app: ${name} } }
+  template:
+    metadata: { labels: { app: ${name}, team: shop } }
+    spec:
+      containers:
+        - name: app
+          image: ${image}${securityContext}
+`
+
+const GOOD = '\n          securityContext: { runAsNonRoot: true }'
+
+const INVALID = `apiVersion: bylaw.dev/v1
+kind: Policy
+metadata: { name: limit-replicas }
+spec:
+  title: At most ten replicas
+  owner: { team: platform, contact: "#platform" }
+  severity: low
+  remediation: ask for more
+  matchConstraints:
+    resourceRules: [ { apiGroups: [apps], apiVersions: [v1], resources: [deployments], operations: [CREATE, UPDATE] } ]
+  validations:
+    - { name: replicas, expression: "objct.spec.replicas <= 10" }
+    - { name: image, expression: "object.spec.template.spec.containers.all(c, c.image.startWith('registry/'))" }
+`
+
+/** The story of a first day. */
+export const STORY: readonly Step[] = [
+  {
+    says: 'Three namespaces: one is for development, one for staging, and one without a label, which counts as production.',
+    kubectl: ['apply', '-f', '-'],
+    input: `apiVersion: v1
+kind: Namespace
+metadata: { name: shop-dev, labels: { bylaw.dev/environment: dev } }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop-staging, labels: { bylaw.dev/environment: staging } }
+---
+apiVersion: v1
+kind: Namespace
+metadata: { name: shop }
+`,
+    shows: ['namespace/shop created'],
+  },
+  {
+    says: 'A policy repository is synced: five policies, each with an owner, a severity and a remedy.',
+    kubectl: ['apply', '-f', 'config/samples'],
+    shows: ['policy.bylaw.dev/require-run-as-non-root created'],
+  },
+  {
+    says: 'Bylaw has compiled them and registered with the API server. Their levels follow from severity and environment.',
+    kubectl: ['get', 'policies.bylaw.dev'],
+    shows: ['dev=Observe staging=Warn prod=Deny', 'True'],
+  },
+  {
+    says: 'In production a good Deployment is admitted without a word.',
+    kubectl: ['apply', '-f', '-'],
+    input: deployment('web', 'shop', 'registry.example/web:1.4.2', GOOD),
+    shows: ['deployment.apps/web created'],
+    hides: ['Warning'],
+  },
+  {
+    says: 'In development a bad one is admitted too: it is only recorded.',
+    kubectl: ['apply', '-f', '-'],
+    input: deployment('importer', 'shop-dev', 'registry.example/importer:2.0.1', ''),
+    shows: ['deployment.apps/importer created'],
+    hides: ['Warning'],
+  },
+  {
+    says: 'In staging it is admitted with a warning.',
+    kubectl: ['apply', '-f', '-'],
+    input: deployment('importer', 'shop-staging', 'registry.example/importer:2.0.1', ''),
+    shows: ['deployment.apps/importer created', 'Warning: require-run-as-non-root/'],
+  },
+  {
+    says: 'In production it is refused, and told why: every reason, the place in the object, the remedy and whom to ask.',
+    kubectl: ['apply', '-f', '-'],
+    input: deployment('importer', 'shop', 'registry.example/importer:latest', ''),
+    isRefused: true,
+    shows: ['denied the request: 1 rule refuses this request (decision ', 'require-run-as-non-root/', 'spec.template.spec.containers[0]', 'fix:', 'owner:'],
+  },
+  {
+    says: 'A policy with mistakes is refused as well, all of them at once and with their places.',
+    kubectl: ['apply', '-f', '-'],
+    input: INVALID,
+    isRefused: true,
+    shows: ['the policy has 2 mistakes', 'did you mean `object`?', 'did you mean `startsWith`?', '^'],
+  },
+  {
+    says: 'What was decided is counted on the policy itself.',
+    kubectl: ['get', 'policies.bylaw.dev', 'require-run-as-non-root', '-o', 'jsonpath={.status.conditions[*].type}{"\\n"}{.status.environments}{"\\n"}'],
+    shows: ['Compiled Enforced', '"level":"Deny"'],
+  },
+]
+
+const DIM = '\u001b[2m'
+const BOLD = '\u001b[1m'
+const RESET = '\u001b[0m'
+const style = (code: string, text: string): string => (process.stdout.isTTY ? `${code}${text}${RESET}` : text)
+
+function typed({ kubectl, input }: Step): string {
+  const command = `$ kubectl ${kubectl.map((word) => (/[\s{}*"]/.test(word) ? `'${word}'` : word)).join(' ')}`
+  return input === undefined ? command : `${command} <<EOF\n${input}EOF`
+}
+
+/** Plays one step; tells what was not as told, or nothing. */
+async function play(cluster: Cluster, step: Step): Promise<readonly string[]> {
+  const { says, kubectl, input, isRefused = false, shows = [], hides = [] } = step
+  process.stdout.write(`\n${style(BOLD, says)}\n${style(DIM, typed(step))}\n`)
+  const { code, stdout, stderr } = await cluster.kubectl(kubectl, input === undefined ? {} : { input })
+  const answer = `${stdout}${stderr}`
+  process.stdout.write(answer)
+  return [
+    ...((code !== 0) === isRefused ? [] : [`kubectl ended with code ${code}`]),
+    ...shows.filter((text) => !answer.includes(text)).map((text) => `the answer does not have: ${text}`),
+    ...hides.filter((text) => answer.includes(text)).map((text) => `the answer has: ${text}`),
+  ]
+}
+
+/** Plays the story; resolves with whether everything happened as told. `settle` is awaited after the policies were applied. */
+export async function tell(cluster: Cluster, settle: () => Promise<void>): Promise<boolean> {
+  let isAsTold = true
+  for (const step of STORY) {
+    for (const complaint of await play(cluster, step)) {
+      isAsTold = false
+      process.stdout.write(`NOT AS TOLD: ${complaint}\n`)
+    }
+    if (step.kubectl.includes('config/samples')) await settle()
+  }
+  return isAsTold
+}
