@@ -43,6 +43,11 @@ export function add(budget: CostBudget, a: CelValue, b: CelValue): CelValue {
     return joined
   }
   budget.charge(1)
+  return addNumbers(a, b)
+}
+
+/** `a + b` of numbers, durations and timestamps. */
+export function addNumbers(a: CelValue, b: CelValue): CelValue {
   if (isInt(a) && isInt(b)) return toInt(BigInt(a) + BigInt(b))
   if (isDouble(a) && isDouble(b)) return toDouble(doubleOf(a) + doubleOf(b))
   if (a instanceof Uint && b instanceof Uint) return toUint(a.$value + b.$value)

@@ -4,11 +4,11 @@ import { type Code, type CompileContext, constantCode, type Evaluator, type Scop
 import { CostBudget } from './cost.ts'
 import { CelError, noOverload } from './failure.ts'
 import { FOLDED_CONVERSIONS } from './lib-conversions.ts'
-import { abortOnError } from './lib-lists.ts'
+import { abortOnError, LIST_COST, selfComparisonCost } from './lib-lists.ts'
 import { findFunction } from './library.ts'
 import type { LibraryEntry } from './library-entry.ts'
 import { compileRegex, find, findAll, matches, type Regex } from './regex.ts'
-import { type CelValue, isInt, Optional } from './values.ts'
+import { type CelValue, isInt, isList, Optional } from './values.ts'
 
 /** A call of a function: by the checker's resolution, or by its own name. */
 export function compileCall(context: CompileContext, expr: CallExpr, scope: Scope | undefined): Code {
@@ -121,8 +121,7 @@ function compileFunction(context: CompileContext, expr: CallExpr, { name, isMemb
   if (!isMember && codes.length === 1 && only?.constant !== undefined && FOLDED_CONVERSIONS.has(name)) return fold(context, expr, entry, only.constant)
   const cost = codes.reduce((sum, code) => sum + code.cost, entry.ownCost ? 0 : 1)
   const run = applied(entry, codes)
-  const aborts = name === 'sort' && operands[0]?.kind === 'macro'
-  return { run: aborts ? abortingSort(entry, codes) : run, cost }
+  return { run: name === 'sort' ? sorting(context, entry, operands, codes) : run, cost }
 }
 
 function fold(context: CompileContext, expr: CallExpr, entry: LibraryEntry, constant: CelValue): Code {
@@ -131,10 +130,15 @@ function fold(context: CompileContext, expr: CallExpr, entry: LibraryEntry, cons
   return constantCode(value)
 }
 
-function abortingSort(entry: LibraryEntry, [list]: readonly Code[]): Evaluator {
+// Kubernetes charges for sorting only where it knows the type of the elements, and stops on a comprehension in error.
+function sorting(context: CompileContext, entry: LibraryEntry, [operand]: readonly Expr[], [list]: readonly Code[]): Evaluator {
+  const type = operand === undefined ? undefined : context.checked.typeOf.get(operand)
+  const isTyped = type?.kind === 'list' && type.element.kind !== 'dyn'
+  const isMacro = operand?.kind === 'macro'
   return (frame) => {
     const value = list === undefined ? null : list.run(frame)
-    abortOnError(value)
+    if (isMacro) abortOnError(value)
+    if (isTyped && isList(value)) frame.budget.charge(LIST_COST + selfComparisonCost(value) - 1)
     return entry.run(frame.budget, value, null, null, null)
   }
 }

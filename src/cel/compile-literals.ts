@@ -1,5 +1,5 @@
 import { toInt } from './arithmetic.ts'
-import type { Expr, ListExpr, LiteralExpr, MapExpr, MessageExpr } from './ast.ts'
+import type { ListExpr, LiteralExpr, MapExpr, MessageExpr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, type Scope } from './compile-context.ts'
 import { CelError, noOverload } from './failure.ts'
 import { MapBuilder } from './maps.ts'
@@ -16,7 +16,7 @@ export function literalValue(expr: LiteralExpr): CelValue {
   return typeof value === 'number' ? toDouble(value) : value
 }
 
-/** The value of a literal, or of a negated number, or `undefined`. */
+/** A literal. */
 export function compileLiteral(expr: LiteralExpr): Code {
   return constantCode(literalValue(expr))
 }
@@ -85,12 +85,4 @@ export function compileMap(context: CompileContext, expr: MapExpr, scope: Scope 
 export function compileMessage(context: CompileContext, expr: MessageExpr, scope: Scope | undefined): Code {
   const entries = expr.fields.map(({ name, value, optional }) => ({ key: constantCode(name), value: context.compile(value, scope), optional }))
   return mapCode(entries, MESSAGE_COST)
-}
-
-/** Whether an expression is a number literal with a minus before it, and its value. */
-export function negativeLiteral(expr: Expr): CelValue | undefined {
-  if (expr.kind !== 'unary' || expr.operator !== '-' || expr.operand.kind !== 'literal') return undefined
-  const { type, value } = expr.operand
-  if (type === 'int' && typeof value === 'bigint') return toInt(-value)
-  return type === 'double' && typeof value === 'number' ? toDouble(-value) : undefined
 }

@@ -3,7 +3,7 @@ import type { Expr, HasExpr, IndexExpr, SelectExpr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, localSlot, readSlot, type Scope } from './compile-context.ts'
 import { CelError } from './failure.ts'
 import { typeValue } from './lib-conversions.ts'
-import { type CelValue, hasFields, isPlainName } from './values.ts'
+import { type CelValue, hasFields, isPlainName, NONE } from './values.ts'
 
 /** A variable, a type's name, or a macro's variable. */
 export function compileName(context: CompileContext, expr: Expr, name: string, scope: Scope | undefined): Code {
@@ -49,8 +49,18 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   const operand = context.compile(expr.operand, scope)
   const { field } = expr
   const cost = operand.cost + stepCost(expr.operand)
-  if (expr.optional) return { run: (frame) => selectOptional(operand.run(frame), field), cost }
+  if (expr.optional) return optionalStep((frame) => selectOptional(operand.run(frame), field), cost)
   return { run: (frame) => select(operand.run(frame), field), cost }
+}
+
+// A step to something that is not there costs nothing.
+function optionalStep(step: Evaluator, cost: number): Code {
+  const run: Evaluator = (frame) => {
+    const value = step(frame)
+    if (value !== NONE) frame.budget.charge(1)
+    return value
+  }
+  return { run, cost: cost - 1 }
 }
 
 // A chain that starts with anything but a name costs one more.
@@ -65,7 +75,7 @@ export function compileIndex(context: CompileContext, expr: IndexExpr, scope: Sc
   const operand = context.compile(expr.operand, scope)
   const key = context.compile(expr.index, scope)
   const cost = operand.cost + key.cost + stepCost(expr.operand)
-  if (expr.optional) return { run: (frame) => indexOptional(operand.run(frame), key.run(frame)), cost }
+  if (expr.optional) return optionalStep((frame) => indexOptional(operand.run(frame), key.run(frame)), cost)
   return { run: (frame) => index(operand.run(frame), key.run(frame)), cost }
 }
 

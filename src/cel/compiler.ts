@@ -1,8 +1,8 @@
 import type { Expr, MacroExpr } from './ast.ts'
 import type { CheckedExpression } from './check.ts'
 import { compileCall } from './compile-calls.ts'
-import { type Code, type CompileContext, constantCode, type Scope } from './compile-context.ts'
-import { compileList, compileLiteral, compileMap, compileMessage, negativeLiteral } from './compile-literals.ts'
+import type { Code, CompileContext, Scope } from './compile-context.ts'
+import { compileList, compileLiteral, compileMap, compileMessage } from './compile-literals.ts'
 import { compileMacro } from './compile-macros.ts'
 import { compileBinary, compileConditional, compileLogical, compileUnary } from './compile-operators.ts'
 import { compileHas, compileIndex, compileName, compileSelect } from './compile-select.ts'
@@ -73,10 +73,8 @@ export class Compiler implements CompileContext {
         return compileIndex(this, expr, scope)
       case 'has':
         return compileHas(this, expr, scope)
-      case 'unary': {
-        const literal = negativeLiteral(expr)
-        return literal === undefined ? compileUnary(this, expr, scope) : constantCode(literal)
-      }
+      case 'unary':
+        return compileUnary(this, expr, scope)
       case 'binary':
         return compileBinary(this, expr, scope)
       case 'logical':

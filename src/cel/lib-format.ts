@@ -10,6 +10,8 @@ import { type CelValue, doubleOf, isBytes, isDouble, isInt, isList, isMap, kindO
 
 const MAX_DEPTH = 100
 const MAX_PRECISION = 1_000
+// Kubernetes charges the pattern alone; what is put into it has to cost something too.
+const TEXT_PER_UNIT = 32
 
 // Texts and errors are kept apart by class: a formatted text is a string, anything else an error.
 type Formatted = string | CelError
@@ -28,7 +30,7 @@ function stringClause(budget: CostBudget, value: CelValue, depth: number): Forma
   if (kind === 'optional' || kind === 'opaque') return wrong('string', STRING_TYPES, value)
   const text = convertToString(value)
   if (typeof text === 'string') {
-    budget.charge(Math.floor(text.length / 10))
+    budget.charge(Math.floor(text.length / TEXT_PER_UNIT))
     return text
   }
   const message = text instanceof CelError ? text.$message : ''
@@ -37,7 +39,7 @@ function stringClause(budget: CostBudget, value: CelValue, depth: number): Forma
 
 function listText(budget: CostBudget, list: readonly CelValue[], depth: number): Formatted {
   if (depth > MAX_DEPTH) return fail('InvalidArgument', 'error during formatting: value nests too deeply')
-  budget.charge(Math.ceil(list.length / 10))
+  budget.charge(Math.floor(list.length / 10))
   const texts: string[] = []
   for (const element of list) {
     const text = elementText(budget, element, depth + 1)
@@ -49,7 +51,7 @@ function listText(budget: CostBudget, list: readonly CelValue[], depth: number):
 
 function mapText(budget: CostBudget, map: CelValue, depth: number): Formatted {
   if (depth > MAX_DEPTH) return fail('InvalidArgument', 'error during formatting: value nests too deeply')
-  budget.charge(Math.ceil(mapSize(map) / 10))
+  budget.charge(Math.floor(mapSize(map) / 10))
   const pairs: (readonly [string, string])[] = []
   for (const [key, element] of mapEntries(map)) {
     if (!(typeof key === 'string' || typeof key === 'boolean' || isInt(key) || key instanceof Uint)) {
@@ -118,11 +120,11 @@ const hexOf = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.to
 
 function hexClause(budget: CostBudget, value: CelValue): Formatted {
   if (typeof value === 'string') {
-    budget.charge(traversal(value, 2))
+    budget.charge(Math.floor(value.length / TEXT_PER_UNIT))
     return hexOf(encoder.encode(value))
   }
   if (isBytes(value)) {
-    budget.charge(Math.ceil(value.length / 5))
+    budget.charge(Math.floor(value.length / TEXT_PER_UNIT))
     return hexOf(value)
   }
   return integerOf(value)?.toString(16) ?? wrong('hex', 'integers, byte buffers, and strings', value)

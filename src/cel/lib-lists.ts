@@ -1,18 +1,26 @@
-import { add } from './arithmetic.ts'
+import { addNumbers } from './arithmetic.ts'
 import type { CostBudget } from './cost.ts'
 import { contains, equals } from './equality.ts'
 import { CelError, EvaluationStopped, fail, noOverload } from './failure.ts'
 import { traversalSize } from './lib-strings.ts'
 import { costlyGlobal, costlyMember, type LibraryEntry } from './library-entry.ts'
 import { compare } from './ordering.ts'
-import { type CelValue, Duration, isInt, isList, kindOf } from './values.ts'
+import { type CelValue, Duration, isBytes, isInt, isList, kindOf } from './values.ts'
 
-const LIST_COST = 10
+/** What making a list costs. */
+export const LIST_COST = 10
 const MAX_RANGE = 1_000_000
 const MAX_FLATTEN = 100
 
 function walkCost(list: readonly CelValue[]): number {
   return list.reduce<number>((sum, element) => sum + traversalSize(element), 0)
+}
+
+/** What Kubernetes charges for comparing a list's elements with one another. */
+export function selfComparisonCost(list: readonly CelValue[]): number {
+  const [first] = list
+  const factor = typeof first === 'string' || (first !== undefined && isBytes(first)) ? 2.1 : 2
+  return 1 + Math.floor(list.length * list.length * factor)
 }
 
 /** Sorts a list by its keys. */
@@ -37,13 +45,9 @@ export function abortOnError(value: CelValue): void {
 function distinct(budget: CostBudget, list: CelValue): CelValue {
   abortOnError(list)
   if (!isList(list)) return noOverload('distinct', list)
-  budget.charge(LIST_COST + 1)
+  budget.charge(LIST_COST + selfComparisonCost(list))
   const kept: CelValue[] = []
-  for (const element of list) {
-    budget.charge(1 + kept.length)
-    if (!contains(budget, kept, element)) kept.push(element)
-  }
-  // Kubernetes charges 2n²; the walk above has charged about half of that at most.
+  for (const element of list) if (!contains(budget, kept, element)) kept.push(element)
   return kept
 }
 
@@ -52,9 +56,10 @@ function flatten(budget: CostBudget, list: CelValue, depth: CelValue): CelValue 
   if (depth < 0) return fail('InvalidArgument', 'level must be non-negative')
   budget.charge(LIST_COST + 1)
   const levels = Math.min(Number(depth), MAX_FLATTEN)
+  budget.charge(list.length * levels)
   const flat: CelValue[] = []
   const walk = (elements: readonly CelValue[], level: number): void => {
-    budget.charge(elements.length)
+    budget.charge(Math.floor(elements.length / 10))
     for (const element of elements) {
       if (isList(element) && level > 0) walk(element, level - 1)
       else flat.push(element)
@@ -104,7 +109,7 @@ function sum(budget: CostBudget, list: CelValue): CelValue {
     const kind = kindOf(element)
     const isSummable = kind === 'int' || kind === 'uint' || kind === 'double' || element instanceof Duration
     if (!isSummable) return noOverload('sum', list)
-    total = total === undefined ? element : add(budget, total, element)
+    total = total === undefined ? element : addNumbers(total, element)
     if (total instanceof CelError) return total
   }
   return total ?? 0

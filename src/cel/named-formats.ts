@@ -158,7 +158,7 @@ export const NAMED_FORMATS: ReadonlyMap<string, NamedFormat> = new Map([
     'uuid',
     new NamedFormat(
       'uuid',
-      75,
+      72,
       oneFault((text) => UUID.test(text), 'does not match the UUID format'),
     ),
   ],
@@ -170,6 +170,6 @@ export const NAMED_FORMATS: ReadonlyMap<string, NamedFormat> = new Map([
       oneFault((text) => BASE64.test(text), 'invalid base64'),
     ),
   ],
-  ['date', new NamedFormat('date', 73, oneFault(isDate, 'invalid date'))],
-  ['datetime', new NamedFormat('datetime', 73, oneFault(isDateTime, 'invalid datetime'))],
+  ['date', new NamedFormat('date', 69, oneFault(isDate, 'invalid date'))],
+  ['datetime', new NamedFormat('datetime', 69, oneFault(isDateTime, 'invalid datetime'))],
 ])
