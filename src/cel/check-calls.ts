@@ -41,7 +41,9 @@ function resolve(checker: Checker, expr: CallExpr, declared: FunctionDeclaration
   checker.resolved.set(expr, { kind: 'function', name: declared.name, member: isMember })
   const given = isMember ? [target, ...args] : args
   const found = checker.match(isMember ? declared.members : declared.globals, given)
-  if (found === undefined) return given.some((type) => type.kind === 'error') ? ERROR : noMatch(checker, expr, declared, target, args)
+  // Nothing is said about what works on something already reported.
+  if (given.some((type) => type.kind === 'error')) return found?.type ?? ERROR
+  if (found === undefined) return noMatch(checker, expr, declared, target, args)
   if (!checker.isKnown(found.since, `\`${declared.name}\``, expr.nameRange)) return ERROR
   checkConstants(checker, expr, declared.name)
   return found.type

@@ -9,7 +9,7 @@ import { type CelType, formatType, isSameType } from './types.ts'
 export interface CelEnvironment {
   /** By name; a name with a dot, such as `variables.x`, is read by a selection. */
   readonly variables: ReadonlyMap<string, CelType>
-  /** Functions that came with a later minor release of Kubernetes than this are refused. */
+  /** Functions that came with the libraries of a later minor release of Kubernetes are refused; a server takes new policies with the libraries of the release before its own. */
   readonly kubernetesMinor?: number
   /** The result must be exactly of one of these types. */
   readonly resultTypes?: readonly CelType[]

@@ -27,6 +27,7 @@ export interface OverloadMatch {
 }
 
 const LONGEST_QUALIFIED_NAME = 3
+const MOST_ISSUES = 100
 
 /** Walks an expression, finds the type of each part, and collects all mistakes. */
 export class Checker {
@@ -41,6 +42,7 @@ export class Checker {
   /** How many calls of `format` are around: in these, lists may mix types. */
   formatDepth = 0
   readonly #source: string
+  readonly #undeclaredNames = new Set<string>()
 
   constructor(source: string, environment: CelEnvironment) {
     this.#source = source
@@ -55,7 +57,7 @@ export class Checker {
   }
 
   report(code: ExpressionIssueCode, range: SourceRange, message: string, suggestion?: string): CelType {
-    this.issues.push(issueAt(this.#source, code, range, message, suggestion))
+    if (this.issues.length < MOST_ISSUES) this.issues.push(issueAt(this.#source, code, range, message, suggestion))
     return ERROR
   }
 
@@ -80,6 +82,7 @@ export class Checker {
   /** The type of an operator's result; `ERROR`, reported where no operand was wrong already. */
   operate(operator: string, given: readonly CelType[], range: SourceRange, suggestion?: string): CelType {
     const found = this.match(operatorOverloads(operator), given)
+    if (found !== undefined && given.some(isError)) return found.type
     if (found !== undefined) return this.isKnown(found.since, `\`${operator}\` on these types`, range) ? found.type : ERROR
     if (given.some(isError)) return ERROR
     return this.report('NoMatchingOverload', range, `\`${operator}\` does not apply to ${this.list(given)}`, suggestion)
@@ -89,7 +92,11 @@ export class Checker {
   isKnown(since: number, what: string, range: SourceRange): boolean {
     const { kubernetesMinor } = this.environment
     if (kubernetesMinor === undefined || since <= kubernetesMinor) return true
-    this.report('NewerKubernetes', range, `${what} needs Kubernetes 1.${since} or later, this expression must work on 1.${kubernetesMinor}`)
+    this.report(
+      'NewerKubernetes',
+      range,
+      `${what} came with the libraries of Kubernetes 1.${since}, but this expression must do with those of 1.${kubernetesMinor}`,
+    )
     return false
   }
 
@@ -176,6 +183,9 @@ export class Checker {
   }
 
   #undeclared(expr: IdentExpr, scope: Scope | undefined): CelType {
+    // A name that is used often is one mistake.
+    if (this.#undeclaredNames.has(expr.name)) return ERROR
+    this.#undeclaredNames.add(expr.name)
     const names = [...this.environment.variables.keys()].filter((name) => !name.includes('.'))
     for (let local = scope; local !== undefined; local = local.outer) names.push(local.name)
     return this.report('UndeclaredReference', expr, `\`${expr.name}\` is not declared`, didYouMean(expr.name, [...names, ...TYPE_NAMES]))

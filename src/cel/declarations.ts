@@ -125,21 +125,20 @@ const LIBRARIES: readonly LibraryTable[] = [
   {
     library: 'optionals',
     since: 28,
-    globals: [
-      'optional.of(V) -> optional_type(V)',
-      'optional.ofNonZeroValue(V) -> optional_type(V)',
-      'optional.none() -> optional_type(V)',
-      'optional.unwrap(list(optional_type(V))) -> list(V)',
-    ],
+    globals: ['optional.of(V) -> optional_type(V)', 'optional.ofNonZeroValue(V) -> optional_type(V)', 'optional.none() -> optional_type(V)'],
     members: [
       'optional_type(V).value() -> V',
       'optional_type(V).hasValue() -> bool',
       'optional_type(V).or(optional_type(V)) -> optional_type(V)',
       'optional_type(V).orValue(V) -> V',
-      'list(V).last() -> optional_type(V)',
-      'list(V).first() -> optional_type(V)',
-      'list(optional_type(V)).unwrapOpt() -> list(V)',
     ],
+  },
+  {
+    library: 'optionals',
+    // Kubernetes has no gate for these: they came with a newer cel-go, which 1.34 has for certain.
+    since: 34,
+    globals: ['optional.unwrap(list(optional_type(V))) -> list(V)'],
+    members: ['list(V).last() -> optional_type(V)', 'list(V).first() -> optional_type(V)', 'list(optional_type(V)).unwrapOpt() -> list(V)'],
   },
   {
     library: 'quantity',

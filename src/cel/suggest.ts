@@ -1,7 +1,7 @@
 /** The name nearest to a mistyped one, if it is near enough to be meant. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const lower = name.toLowerCase()
-  const furthest = Math.min(3, Math.ceil(name.length / 3))
+  const furthest = Math.max(1, Math.min(3, Math.floor(name.length / 3)))
   let nearest: string | undefined
   let distance = furthest + 1
   for (const candidate of candidates) {
