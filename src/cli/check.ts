@@ -14,6 +14,7 @@ import {
 import { type Decision, decide } from '../decide/index.ts'
 import { describeFailure, toDecisionRecord } from '../evidence/index.ts'
 import { assembleRuleSet, type CompiledPolicy, compilePolicy, describeIssue, isNamespaceObject, profileIssues, type RuleSet } from '../rules/index.ts'
+import { asDecoded } from './as-decoded.ts'
 import { readDocuments, type SourceDocument } from './files.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
@@ -45,8 +46,9 @@ interface Subject {
 }
 
 /** A manifest stands for the request that would create it; an AdmissionReview for itself. */
-function toRequest(value: unknown, { resourceOf }: Workspace): Result<AdmissionRequest, string> {
-  if (isRecord(value) && value['kind'] === 'AdmissionReview') return parseAdmissionReview(value)
+function toRequest(document: unknown, { resourceOf }: Workspace): Result<AdmissionRequest, string> {
+  if (isRecord(document) && document['kind'] === 'AdmissionReview') return parseAdmissionReview(document)
+  const value = asDecoded(document)
   if (!isKubernetesObject(value)) return err('not a Kubernetes object: expected apiVersion, kind and metadata')
   const { group, version } = parseApiVersion(value.apiVersion)
   const type = resourceOf(value)
