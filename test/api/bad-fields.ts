@@ -224,9 +224,16 @@ export const BAD_FIELDS: Readonly<Record<string, BadResource>> = {
   'an end on a day that does not exist': {
     resource: exception({ expiresAt: '2027-02-30T00:00:00Z' }),
     path: 'spec.expiresAt',
-    message: 'must be a time that exists',
-    code: 'BadFormat',
-    server: 'spec.expiresAt in body must be of type date-time',
+    message: 'must be a time that exists, in 1970 or later',
+    code: 'RuleBroken',
+    server: 'spec.expiresAt: Invalid value',
+  },
+  'a list of ends': {
+    resource: exception({ expiresAt: ['2027-01-31T00:00:00Z'] }),
+    path: 'spec.expiresAt',
+    message: 'must be a text, is a list',
+    code: 'WrongType',
+    server: 'spec.expiresAt in body must be of type string: "array"',
   },
   'a profile without a level': {
     resource: profile(environments({ critical: 'Warn', high: 'Warn', medium: 'Warn' }, strict)),

@@ -201,6 +201,11 @@ export const BROKEN_RULES: Readonly<Record<string, BadResource>> = {
     path: 'spec.evaluation',
     message: 'a policy must be evaluated in admission, in the background, or both',
   },
+  'an end before all time': {
+    resource: exception({ expiresAt: '1969-12-31T23:59:59Z' }),
+    path: 'spec.expiresAt',
+    message: 'must be a time that exists, in 1970 or later',
+  },
   '* among rules of an exception': { resource: exception(waiver(['a', '*'])), path: 'spec.policies[0].rules', message: '`*` must be the only rule' },
   'an exception for every name': {
     resource: exception({ match: { resources: [{ kinds: ['Pod'], names: ['*'] }] } }),

@@ -1,4 +1,5 @@
 import { API_VERSION } from '../../src/api/schema/common.ts'
+import { PATTERNS } from '../../src/api/schema/text.ts'
 import type { ResourceDefinition } from './definitions.ts'
 import { type SchemaNode, wordsOf } from './structural-schema.ts'
 
@@ -10,7 +11,7 @@ function typeOf(node: SchemaNode): string {
   if (isSelector(node)) return `[${SELECTOR}](#label-selector)`
   if (node.items !== undefined) return `list of ${typeOf(node.items)}`
   if (node.additionalProperties !== undefined) return 'map of texts'
-  if (node.keywords['format'] === 'date-time') return 'time'
+  if (node.keywords['format'] === 'date-time' || node.keywords['pattern'] === PATTERNS.time.expression) return 'time'
   if (node.keywords['enum'] !== undefined) return 'word'
   return { string: 'text', integer: 'whole number', boolean: 'true or false' }[node.type] ?? node.type
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { owner, resource, shortName } from './common.ts'
 import { keyedList, line, list, object, objectWithDefaults, optional, set, text } from './node.ts'
 import { labelSelector, matchCondition, NAME_LENGTH, PATTERNS } from './text.ts'
+import { time } from './time.ts'
 
 const waivedPolicy = object(
   'A policy and those of its rules that are waived.',
@@ -85,9 +86,8 @@ const spec = object('What is waived, for which objects, why and until when.', {
   reason: text('Why the exception is needed.', { max: 1024 }),
   owner: owner('Who needs the exception and will end it.'),
   ticket: optional(line('Ticket in which the exception is discussed.', { max: 256 })),
-  expiresAt: text(
+  expiresAt: time(
     'When the exception ends, such as `2027-01-31T00:00:00Z`. For each policy it ends at the latest when the longest time that the policy allows has passed since its approval.',
-    { max: 40, format: 'date-time', pattern: PATTERNS.time },
   ),
 })
 
