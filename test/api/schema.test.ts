@@ -14,6 +14,7 @@ import {
 import { generatedFiles } from '../../tools/generate/files.ts'
 import { BAD_FIELDS } from './bad-fields.ts'
 import { BROKEN_RULES } from './broken-rules.ts'
+import { NATIVE_POLICIES } from './native-policies.ts'
 import { exception, fullException, fullPolicy, fullProfile, type Json, policy, profile } from './resources.ts'
 
 function parse(resource: Json): Result<unknown, readonly FieldIssue[]> {
@@ -142,6 +143,17 @@ describe('a good resource is read', () => {
 
   test('the built-in profile is a good one, with all defaults', () => {
     expect(parseEnforcementProfile(defaultEnforcementProfile())).toEqual({ ok: true, value: defaultEnforcementProfile() })
+  })
+})
+
+describe('a native admission policy is read when it is pasted', () => {
+  test.each(Object.entries(NATIVE_POLICIES))('%s', (_, { spec }) => {
+    const { spec: own, ...rest } = policy({ validations: undefined, matchConstraints: undefined })
+    const parsed = parsePolicy({ ...rest, spec: { ...Object(own), ...spec } })
+    expect(parsed.ok || parsed.error).toBe(true)
+    const names = parsed.ok ? [...parsed.value.spec.validations, ...parsed.value.spec.mutations].map(({ name }) => name) : []
+    expect(names.every((name) => /^(rule|mutation)-[12]$/.test(name))).toBe(true)
+    expect(new Set(names).size).toBe(names.length)
   })
 })
 

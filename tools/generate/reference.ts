@@ -9,7 +9,7 @@ const isSelector = ({ keywords }: SchemaNode): boolean => keywords['x-kubernetes
 
 function typeOf(node: SchemaNode): string {
   if (isSelector(node)) return `[${SELECTOR}](#label-selector)`
-  if (node.items !== undefined) return `list of ${typeOf(node.items)}`
+  if (node.items !== undefined) return `list of ${typeOf(node.items)}s`
   if (node.additionalProperties !== undefined) return 'map of texts'
   if (node.keywords['format'] === 'date-time' || node.keywords['pattern'] === PATTERNS.time.expression) return 'time'
   if (node.keywords['enum'] !== undefined) return 'word'
@@ -52,7 +52,9 @@ function row(name: string, field: SchemaNode, isRequired: boolean): string {
 }
 
 function rulesOf({ rules, properties, items }: SchemaNode): string[] {
-  const below = [...properties.values()].flatMap((field) => (field.properties.size > 0 ? [] : field.rules))
+  const below = [...properties].flatMap(([name, field]) =>
+    field.properties.size > 0 ? [] : field.rules.map(({ message }) => ({ message: message.startsWith('must ') ? `\`${name}\` ${message}` : message })),
+  )
   const ofItems = items === undefined || items.properties.size > 0 ? [] : items.rules
   return [...new Set([...rules, ...below, ...ofItems].map(({ message }) => message))]
 }
