@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AdmissionRequest, parseAdmissionReview, parseJson } from '../../src/api/index.ts'
+import { check } from '../../src/cli/index.ts'
+import { decide } from '../../src/decide/index.ts'
+import { type DecisionRecord, toDecisionRecord } from '../../src/evidence/index.ts'
+import type { Lane, RuleSet } from '../../src/rules/index.ts'
+import { type Case, type CaseRequest, type DoorName, ruleSetOf } from './case.ts'
+import { type OpenDoor, openDoor, post, readResponse } from './https-door.ts'
+import { DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview, writeJson } from './world.ts'
+
+/** Judges all requests of a case that the door can take, in order. */
+export type Door = (subject: Case) => Promise<readonly DecisionRecord[]>
+
+/** Every way in. Each has to give the same decisions; a new one is a line here. */
+export const DOORS: Readonly<Record<DoorName, Door>> = { decide: throughDecide, webhook: throughWebhook, check: throughCheck }
+
+/** The requests of a case that a door can take. */
+export const requestsFor = ({ requests }: Case, door: DoorName): readonly CaseRequest[] => requests.filter(({ notThrough }) => notThrough[door] === undefined)
+
+function parseRequest(request: CaseRequest): AdmissionRequest {
+  const json = parseJson(writeJson(toAdmissionReview(request, 'direct')))
+  if (!json.ok) throw new Error(json.error)
+  const parsed = parseAdmissionReview(json.value)
+  if (!parsed.ok) throw new Error(parsed.error)
+  return parsed.value
+}
+
+async function throughDecide(subject: Case): Promise<readonly DecisionRecord[]> {
+  const ruleSet = ruleSetOf(subject)
+  const params = paramsOf(subject)
+  return requestsFor(subject, 'decide').map((request) => {
+    const namespace = namespaceOf(request)?.state ?? { kind: 'clusterScoped' }
+    return toDecisionRecord(decide(ruleSet, { request: parseRequest(request), lane: 'offline', namespace, params, now: NOW, digestKey: DIGEST_KEY }))
+  })
+}
+
+const LANES: readonly Lane[] = ['equivalent', 'any', 'exact']
+
+/** The lanes in which the API server would call for a request: one for each way in which policies want the object. */
+function lanesOf(ruleSet: RuleSet, request: CaseRequest): readonly Lane[] {
+  const { resource, subResource } = parseRequest(request)
+  const wanted = new Set(ruleSet.candidates(resource.group, resource.resource, subResource).map(({ match }) => match.lane))
+  return wanted.size === 0 ? ['equivalent'] : LANES.filter((lane) => wanted.has(lane))
+}
+
+const EFFECTS = ['allow', 'warn', 'deny']
+
+/** Puts the decisions of a request's lanes together: each policy answers in one of them. */
+function merge(ruleSet: RuleSet, records: readonly DecisionRecord[]): DecisionRecord {
+  const [first] = records
+  if (first === undefined) throw new Error('the door took no decision')
+  const place = new Map(ruleSet.policies.map(({ identity }, index) => [identity.name, index]))
+  const outcomes = records.flatMap((record) => record.outcomes).sort((a, b) => (place.get(a.policy) ?? 0) - (place.get(b.policy) ?? 0))
+  const effect = EFFECTS.findLast((name) => records.some((record) => record.effect === name)) ?? first.effect
+  return { ...first, effect, outcomes }
+}
+
+async function reviewAt(door: OpenDoor, lane: Lane, request: CaseRequest): Promise<DecisionRecord> {
+  const uid = `${lane}-${door.decisions.length}`
+  const response = readResponse(await post(door, `/validate/fail/${lane}`, writeJson(toAdmissionReview(request, uid))))
+  const decision = door.decisions.at(-1)
+  if (decision === undefined || response.uid !== uid) throw new Error('the answer is not for this request')
+  // What the API server is told has to be what was decided.
+  const told = response.allowed ? (response.warnings === undefined ? 'allow' : 'warn') : 'deny'
+  const isSilent = decision.effect === 'warn' && told === 'allow' && decision.outcomes.every(({ effect, result }) => effect !== 'warn' || result === 'fail')
+  if (told !== decision.effect && !isSilent) throw new Error(`decided ${decision.effect}, told ${told}`)
+  return toDecisionRecord(decision)
+}
+
+async function throughWebhook(subject: Case): Promise<readonly DecisionRecord[]> {
+  const ruleSet = ruleSetOf(subject)
+  let current: CaseRequest | undefined
+  const namespace = () => (current === undefined ? undefined : namespaceOf(current)?.state) ?? ({ kind: 'unknown', reason: 'not told' } as const)
+  const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject) } })
+  try {
+    const records: DecisionRecord[] = []
+    for (const request of requestsFor(subject, 'webhook')) {
+      current = request
+      const reviews: DecisionRecord[] = []
+      for (const lane of lanesOf(ruleSet, request)) reviews.push(await reviewAt(door, lane, request))
+      records.push(merge(ruleSet, reviews))
+    }
+    return records
+  } finally {
+    await door.close()
+  }
+}
+
+/** Runs `bylaw check` over files. Namespaces and parameters lie beside the policies: what `-r` names is judged. */
+async function throughCheck(subject: Case): Promise<readonly DecisionRecord[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'bylaw-case-'))
+  try {
+    return requestsFor(subject, 'check').map((request, index) => {
+      const state = namespaceOf(request)?.state
+      const namespace = state?.kind === 'found' ? [state.object] : []
+      const policies = join(folder, `policies-${index}.json`)
+      const resources = join(folder, `request-${index}.json`)
+      writeFileSync(policies, writeJson({ apiVersion: 'v1', kind: 'List', items: [...subject.documents, ...namespace] }))
+      writeFileSync(resources, writeJson(toAdmissionReview(request, 'check')))
+      const { stdout, stderr } = check({ policies: [policies], resources: [resources], now: NOW, output: 'json' })
+      const rows: readonly { readonly decision: DecisionRecord }[] = stdout === '' ? [] : JSON.parse(stdout)
+      const [row] = rows
+      if (row === undefined || rows.length !== 1) throw new Error(`check gave ${rows.length} decisions: ${stderr}`)
+      return row.decision
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,89 @@
+import { request as httpsRequest } from 'node:https'
+import { AdmissionServer, type GuardDependencies, type ReviewDependencies } from '../../src/admission/index.ts'
+import { type AdmissionResponse, defaultEnforcementProfile } from '../../src/api/index.ts'
+import { makeAuthority, makeServingCertificate } from '../../src/controllers/index.ts'
+import type { Decision } from '../../src/decide/index.ts'
+import type { UndecidedReason } from '../../src/evidence/index.ts'
+import type { RuleSet } from '../../src/rules/index.ts'
+import { DIGEST_KEY, NOW } from './world.ts'
+
+/** The real HTTPS door, open on a loopback port. */
+export interface OpenDoor {
+  readonly port: number
+  readonly ca: string
+  /** What it reported of its work so far. */
+  readonly decisions: readonly Decision[]
+  readonly undecided: readonly UndecidedReason[]
+  close(): Promise<void>
+}
+
+export interface DoorOptions {
+  readonly ruleSet: () => RuleSet | undefined
+  readonly review?: Partial<ReviewDependencies>
+  readonly guards?: Partial<GuardDependencies>
+  readonly maxBodyBytes?: number
+  readonly maxReviews?: number
+  readonly maxHeldBytes?: number
+}
+
+/** Opens the door with a certificate that is thrown away afterwards. */
+export async function openDoor({ ruleSet, review = {}, guards = {}, maxBodyBytes, maxReviews, maxHeldBytes }: DoorOptions): Promise<OpenDoor> {
+  const madeAt = new Date()
+  const authority = await makeAuthority(madeAt)
+  const certificate = await makeServingCertificate(authority, ['127.0.0.1', 'localhost'], madeAt)
+  const decisions: Decision[] = []
+  const undecided: UndecidedReason[] = []
+  const server = new AdmissionServer({
+    certificate,
+    review: {
+      ruleSets: { snapshot: ruleSet },
+      namespaceOf: (name) => ({ kind: 'found', object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } }),
+      params: () => ({ kind: 'missing' }),
+      clock: { now: () => NOW, elapsedMs: () => performance.now() },
+      nextDecisionId: () => `test-${decisions.length + 1}`,
+      recorder: {
+        recordDecision: (decision) => decisions.push(decision),
+        recordUndecided: (reason) => undecided.push(reason),
+        recordDuration: () => {},
+      },
+      digestKey: DIGEST_KEY,
+      deadlineMs: 4000,
+      ...review,
+    },
+    guards: { mayAccess: async () => false, profile: defaultEnforcementProfile, compileOptions: () => ({}), ...guards },
+    maxBodyBytes: maxBodyBytes ?? 16 * 1024 * 1024,
+    maxReviews: maxReviews ?? 2048,
+    maxHeldBytes: maxHeldBytes ?? 256 * 1024 * 1024,
+  })
+  const port = await server.listen(0, '127.0.0.1')
+  return { port, ca: authority.cert, decisions, undecided, close: () => server.close() }
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/** Sends one POST over a connection of its own. */
+export function post({ port, ca }: OpenDoor, path: string, body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const request = httpsRequest(
+      { host: '127.0.0.1', port, path, ca, method: 'POST', agent: false, headers: { 'content-type': 'application/json', ...headers } },
+      (response) => {
+        const chunks: Buffer[] = []
+        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }))
+        response.on('error', reject)
+      },
+    )
+    request.on('error', reject)
+    request.end(body)
+  })
+}
+
+/** Reads the response out of the AdmissionReview that the door sent. */
+export function readResponse({ status, text }: HttpAnswer): AdmissionResponse {
+  if (status !== 200) throw new Error(`the door answered ${status}: ${text}`)
+  const { response }: { readonly response: AdmissionResponse } = JSON.parse(text)
+  return response
+}
