@@ -174,7 +174,7 @@ export class Checker {
       this.resolved.set(expr, { kind: 'variable', name })
       return declared
     }
-    const type = namedType(name, this.environment.isMutation === true)
+    const type = namedType(name, false)
     if (type !== undefined) {
       this.resolved.set(expr, { kind: 'type', name })
       return { kind: 'type', of: type }
@@ -197,7 +197,7 @@ export class Checker {
     const unknown = this.#unknownVariable(expr, scope)
     if (unknown !== undefined) return unknown
     const name = expr.optional ? undefined : qualifiedName(expr)
-    const type = name === undefined || isLocal(rootOf(expr), scope) ? undefined : namedType(name, this.environment.isMutation === true)
+    const type = name === undefined || isLocal(rootOf(expr), scope) ? undefined : namedType(name, false)
     if (name !== undefined && type !== undefined) {
       this.resolved.set(expr, { kind: 'type', name })
       return { kind: 'type', of: type }
@@ -215,8 +215,12 @@ export class Checker {
   }
 
   #has(target: SelectExpr, scope: Scope | undefined): CelType {
-    const variable = this.qualifiedVariable(target, scope)
-    const type = variable ?? this.#unknownVariable(target, scope) ?? this.selectField(this.check(target.operand, scope), target)
+    // Kubernetes looks into `authorizer` here, which has no fields; only `variables` is an object of its own.
+    const isField = target.operand.kind === 'ident' && this.environment.variables.has(target.operand.name)
+    const type =
+      (isField ? undefined : this.qualifiedVariable(target, scope)) ??
+      this.#unknownVariable(target, scope) ??
+      this.selectField(this.check(target.operand, scope), target)
     this.types.set(target, type)
     return BOOL
   }
@@ -342,7 +346,7 @@ function rootOf(expr: Expr): IdentExpr | undefined {
   return at.kind === 'ident' ? at : undefined
 }
 
-/** `a.b.c` of a chain of plain selections that may be one name; only names of types in mutations are long. */
+/** `a.b.c` of a chain of plain selections that may be one name. */
 function qualifiedName(expr: SelectExpr): string | undefined {
   const names = [expr.field]
   let at = expr.operand
@@ -350,7 +354,7 @@ function qualifiedName(expr: SelectExpr): string | undefined {
     names.push(at.field)
     at = at.operand
   }
-  if (at.kind !== 'ident' || (names.length >= LONGEST_QUALIFIED_NAME && at.name !== 'Object')) return undefined
+  if (at.kind !== 'ident' || names.length >= LONGEST_QUALIFIED_NAME) return undefined
   names.push(at.name)
   return names.reverse().join('.')
 }

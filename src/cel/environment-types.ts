@@ -68,3 +68,22 @@ export const jsonPatchType = (): CelType => jsonPatch
 
 /** The type of `Object{…}`, or of `Object.spec{…}` and so on, in mutations; it has any field. */
 export const mutationObjectType = (name = 'Object'): CelType => ({ kind: 'object', name, fields: new Map(), isOpen: true })
+
+/** The type under which Kubernetes declares a policy's variable whose expression is of a type: plain values, lists and maps keep theirs, all else becomes dyn. */
+export function declaredVariableType(type: CelType): CelType {
+  switch (type.kind) {
+    case 'list':
+      return listOf(declaredVariableType(type.element))
+    case 'map':
+      return mapOf(declaredVariableType(type.key), declaredVariableType(type.value))
+    case 'object':
+    case 'opaque':
+    case 'optional':
+    case 'type':
+    case 'parameter':
+    case 'error':
+      return DYN
+    default:
+      return type
+  }
+}

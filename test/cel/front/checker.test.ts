@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import { checkExpression } from '../../../src/cel/check.ts'
-import { jsonPatchType, mutationObjectType } from '../../../src/cel/environment-types.ts'
+import { declaredVariableType, jsonPatchType, mutationObjectType } from '../../../src/cel/environment-types.ts'
 import { parseExpression } from '../../../src/cel/parse.ts'
-import { BOOL, listOf, NULL, STRING } from '../../../src/cel/types.ts'
+import { BOOL, formatType, listOf, NULL, STRING } from '../../../src/cel/types.ts'
 import { admission, issues, verdict } from './checks.ts'
 
 describe('the type of an expression', () => {
@@ -116,6 +116,11 @@ describe('what Kubernetes refuses', () => {
     ['a wrong argument of a format', "'%d'.format(['x'])", ['1:14 InvalidFormat: `%d` needs an integer, but this is string']],
     ['a clause that is none', "'%5d'.format([1])", ['1:7 InvalidFormat: `%5` is no clause of a format']],
     ['a type used as a message', 'int{}', ['1:1 TypeMismatch: `int` has no fields, so that it cannot be made with `{}`']],
+    [
+      'whether the authorizer has a field',
+      'has(authorizer.requestResource)',
+      ['1:16 NotSelectable: a value of type kubernetes.authorization.Authorizer has no fields'],
+    ],
     ['a mutation outside of mutations', 'Object{}', ['1:1 UndeclaredReference: `Object` is known in mutations only']],
   ])('%s', (_, source, expected) => {
     expect(issues(source)).toEqual(expected)
@@ -203,6 +208,20 @@ describe('the environment', () => {
       '1:15 TypeMismatch: field `op` is of type string, but this is int',
       '1:18 UndefinedField: `JSONPatch` has no field `pth`',
     ])
+  })
+})
+
+describe('the variables of a policy', () => {
+  test.each([
+    ['plain values keep their types', "['a']", 'list(string)'],
+    ['a time keeps its type', 'timestamp(0)', 'timestamp'],
+    ['a quantity becomes dyn', "{'a': quantity('1')}", 'map(string, dyn)'],
+    ['an optional becomes dyn', 'object.?a', 'dyn'],
+    ['a part of the request becomes dyn', 'request.kind', 'dyn'],
+  ])('%s', (_, source, expected) => {
+    const parsed = parseExpression(source)
+    const checked = parsed.ok ? checkExpression(source, parsed.value, admission) : parsed
+    expect(checked.ok ? formatType(declaredVariableType(checked.value.type)) : checked.error).toBe(expected)
   })
 })
 
