@@ -1,4 +1,4 @@
-import { symlinkSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { startTied } from './tied-process.ts'
@@ -23,7 +23,10 @@ export async function buildWithGo(folder: string, report: Report, candidates = G
   }
   const linker = ['-s', '-w', ...Object.entries(variables).flatMap(([name, value]) => ['-X', `${name}=${value}`])].join(' ')
   report(`building ${NAMES.join(', ')} ${KUBERNETES_VERSION} with Go: once per machine, 1 GB of modules, about 6 minutes on 2 cores`)
-  await runGo(go, ['build', '-v', '-trimpath', '-ldflags', linker, '-o', join(folder, BINARY), '.'], report)
+  const work = join(folder, 'work')
+  mkdirSync(work)
+  await runGo(go, ['build', '-v', '-trimpath', '-ldflags', linker, '-o', join(folder, BINARY), '.'], work, report)
+  rmSync(work, { recursive: true })
   for (const name of NAMES) symlinkSync(BINARY, join(folder, name))
 }
 
@@ -35,9 +38,9 @@ async function findGo(candidates: readonly string[]): Promise<string | undefined
   return undefined
 }
 
-async function runGo(go: string, args: readonly string[], report: Report): Promise<void> {
+async function runGo(go: string, args: readonly string[], work: string, report: Report): Promise<void> {
   const startMs = Date.now()
-  const { child, end } = await startTied(go, args, { cwd: MODULE_FOLDER })
+  const { child, end } = await startTied(go, args, { cwd: MODULE_FOLDER, env: { ...process.env, GOTMPDIR: work } })
   const lastLines: string[] = []
   let modules = 0
   let packages = 0

@@ -136,7 +136,10 @@ function writeIdentities(dir: string, users: readonly User[]): Readonly<Record<s
   const write = (name: string, content: string): void => writeFileSync(join(dir, name), content, { mode: 0o600 })
   const accounts: readonly User[] = [...users, { name: CONTROLLER_MANAGER }]
   const tokens = Object.fromEntries(accounts.map(({ name }) => [name, randomBytes(16).toString('hex')]))
-  write(FILES.tokens, accounts.map(({ name, groups = [] }) => `${tokens[name]},${name},${name},"${groups.join(',')}"\n`).join(''))
+  write(
+    FILES.tokens,
+    accounts.map(({ name, groups = [] }) => `${[tokens[name], name, name, ...(groups.length > 0 ? [`"${groups.join(',')}"`] : [])].join(',')}\n`).join(''),
+  )
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   write(FILES.serviceAccountKey, privateKey.export({ type: 'sec1', format: 'pem' }).toString())
   write(FILES.auditPolicy, JSON.stringify(AUDIT_POLICY))

@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(() => plane.stop())
 
-async function may(user: string, verb: string, resource: string, namespace?: string): Promise<boolean> {
+async function may(user: string, verb: string, resource: string, namespace: string): Promise<boolean> {
   const [name = '', group = ''] = resource.split('.', 1).concat(resource.split('.').slice(1).join('.'))
   const body = {
     apiVersion: 'authorization.k8s.io/v1',
@@ -47,26 +47,26 @@ async function whoAmI(user: string): Promise<{ readonly username: string; readon
 }
 
 describe('users', () => {
-  test.each<readonly [user: string, can: 'may' | 'may not', verb: string, resource: string, namespace?: string]>([
-    ['admin', 'may', 'delete', 'namespaces'],
+  test.each<readonly [user: string, can: 'may' | 'may not', verb: string, resource: string, namespace: string]>([
+    ['admin', 'may', 'delete', 'namespaces', ''],
     ['alice', 'may not', 'list', 'pods', 'default'],
     ['bob', 'may not', 'create', 'policyexceptions.bylaw.dev', 'default'],
     ['dev', 'may', 'create', 'deployments.apps', 'default'],
-    ['dev', 'may not', 'create', 'policies.bylaw.dev'],
-    ['author', 'may', 'create', 'policies.bylaw.dev'],
-    ['author', 'may not', 'except', 'policies.bylaw.dev'],
-    ['approver', 'may', 'except', 'policies.bylaw.dev'],
-    ['approver', 'may not', 'update', 'policies.bylaw.dev'],
+    ['dev', 'may not', 'create', 'policies.bylaw.dev', ''],
+    ['author', 'may', 'create', 'policies.bylaw.dev', ''],
+    ['author', 'may not', 'except', 'policies.bylaw.dev', ''],
+    ['approver', 'may', 'except', 'policies.bylaw.dev', ''],
+    ['approver', 'may not', 'update', 'policies.bylaw.dev', ''],
     ['viewer', 'may', 'list', 'secrets', 'kube-system'],
     ['viewer', 'may not', 'create', 'pods', 'default'],
     ['requester', 'may', 'create', 'policyexceptions.bylaw.dev', 'default'],
-    ['requester', 'may not', 'except', 'policies.bylaw.dev'],
+    ['requester', 'may not', 'except', 'policies.bylaw.dev', ''],
     ['tenant', 'may', 'except', 'policies.bylaw.dev', 'tenant'],
-    ['tenant', 'may not', 'except', 'policies.bylaw.dev'],
+    ['tenant', 'may not', 'except', 'policies.bylaw.dev', ''],
     ['tenant', 'may not', 'create', 'pods', 'default'],
-    ['operator', 'may not', 'list', 'policies.bylaw.dev'],
+    ['operator', 'may not', 'list', 'policies.bylaw.dev', ''],
     ['carol', 'may', 'list', 'events', 'default'],
-  ])('%s %s %s %s in %s', async (user, can, verb, resource, namespace) => {
+  ])('%s %s %s %s in `%s`', async (user, can, verb, resource, namespace) => {
     expect(await may(user, verb, resource, namespace)).toBe(can === 'may')
   })
 
@@ -154,7 +154,7 @@ describe('the API server', () => {
     'keeps port and data over a restart',
     async () => {
       await plane.request('POST', '/api/v1/namespaces/default/configmaps', { body: configMap('kept') })
-      const { pid } = { pid: plane.pids()['kube-apiserver'] }
+      const pid = plane.pids()['kube-apiserver']
       await plane.restartApiServer()
       expect(plane.pids()['kube-apiserver']).not.toBe(pid)
       expect(await plane.request('GET', '/api/v1/namespaces/default/configmaps/kept', { as: 'dev' })).toMatchObject({ status: 200 })
@@ -274,12 +274,12 @@ describe('nothing is left behind', () => {
     return { pids: Object.values(pids), dir }
   }
 
-  test.each<readonly [string, string, NodeJS.Signals?]>([
+  test.each<readonly [string, string, NodeJS.Signals | undefined]>([
     ['was killed', 'await new Promise((resolve) => setTimeout(resolve, 60_000))', 'SIGKILL'],
     ['was interrupted', 'await new Promise((resolve) => setTimeout(resolve, 60_000))', 'SIGINT'],
-    ['threw what nobody catches', "throw new Error('a bug')"],
-    ['just came to its end', ''],
-    ['stopped it, twice', 'await plane.stop(); await plane.stop()'],
+    ['threw what nobody catches', "throw new Error('a bug')", undefined],
+    ['just came to its end', '', undefined],
+    ['stopped it, twice', 'await plane.stop(); await plane.stop()', undefined],
   ])(
     'when the process that started it %s',
     async (_name, ending, kill) => {

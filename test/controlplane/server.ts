@@ -49,7 +49,8 @@ export class Server {
         const message = `${name} ${outcome} before it was ready; the end of ${logFile}:\n${log}`
         throw log.includes('address already in use') ? new PortTaken(message) : new Error(message)
       }
-      if (await this.#options.isReady().catch(() => false)) return
+      const isReady = this.#options.isReady().catch(() => false)
+      if (await Promise.race([isReady, process.end.then(() => false)])) return
       if (Date.now() > endMs) {
         await process.stop()
         throw new Error(`${name} was not ready after ${READY_MS / 1000} s; the end of ${logFile}:\n${tail(logFile, logStart)}`)

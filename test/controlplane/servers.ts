@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Assets } from './assets.ts'
 import { type Cluster, type Connection, caFileOf, connect } from './cluster.ts'
 import { Server } from './server.ts'
@@ -9,6 +9,8 @@ export const CONTROLLER_MANAGER = 'system:kube-controller-manager'
 
 /** The files of a control plane that more than one of its parts names. */
 export const FILES = { audit: 'audit.log', auditPolicy: 'audit-policy.json', serviceAccountKey: 'service-account.key', tokens: 'tokens.csv' } as const
+
+const ANSWER_MS = 5_000
 
 /** Where a server is to run, and with what. */
 export interface Place {
@@ -22,6 +24,7 @@ export interface Place {
 /** etcd, without waiting for the disk: its data lives no longer than the folder. */
 export function etcdServer({ dir, assets, port, flags }: Place): Server {
   const url = `http://127.0.0.1:${port}`
+  const name = basename(dir)
   return new Server({
     name: 'etcd',
     command: assets.etcd,
@@ -30,12 +33,18 @@ export function etcdServer({ dir, assets, port, flags }: Place): Server {
       `--listen-client-urls=${url}`,
       `--advertise-client-urls=${url}`,
       '--listen-peer-urls=http://127.0.0.1:0',
+      `--name=${name}`,
+      `--initial-cluster=${name}=http://localhost:2380`,
       '--unsafe-no-fsync',
       '--log-level=warn',
       ...flags,
     ],
     logFile: join(dir, 'etcd.log'),
-    isReady: async () => (await fetch(`${url}/health`)).ok,
+    // Whether it is ours that answers: another control plane may have taken the port a moment earlier.
+    isReady: async () => {
+      const answer = await fetch(`${url}/v3/cluster/member/list`, { method: 'POST', body: '{}', signal: AbortSignal.timeout(ANSWER_MS) })
+      return answer.ok && (await answer.text()).includes(`"name":"${name}"`)
+    },
   })
 }
 
@@ -72,7 +81,7 @@ export function apiServer({ dir, assets, port, flags }: Place, etcdPort: number,
       const caFile = caFileOf(dir)
       if (!existsSync(caFile) || !readFileSync(caFile, 'utf8').includes('END CERTIFICATE')) return false
       cluster ??= connect(connection)
-      const answers = await Promise.all(['/readyz', '/api/v1/namespaces/default'].map((path) => cluster?.request('GET', path)))
+      const answers = await Promise.all(['/readyz', '/api/v1/namespaces/default'].map((path) => cluster?.request('GET', path, { timeoutMs: ANSWER_MS })))
       return answers.every((answer) => answer?.status === 200)
     },
   })

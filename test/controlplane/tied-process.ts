@@ -5,9 +5,9 @@ import { Socket } from 'node:net'
 
 /**
  * The shell is replaced by the command, and a second shell waits for the end of file on descriptor 3, a socket whose other end only
- * our process holds: however our process ends, by SIGKILL too, the kernel closes it, and the command is killed.
+ * our process holds: however our process ends, by SIGKILL too, the kernel closes it, and the whole process group is killed.
  */
-const COMMAND = '(read -r _ <&3; kill -KILL $$) >/dev/null 2>&1 & exec "$@" 3<&-'
+const COMMAND = '(read -r _ <&3; kill -9 -$$) >/dev/null 2>&1 & exec "$@" 3<&-'
 
 /** Waits for the same end of file and removes a folder, again and again while processes that are just being killed write into it. */
 const JANITOR = 'read -r _ <&3; n=0; until rm -rf "$1" 2>/dev/null || [ $n -ge 50 ]; do n=$((n+1)); sleep 0.1; done'
