@@ -103,8 +103,11 @@ export function matchResource(
 const isInScope = (rule: ResourceRule, isNamespaced: boolean): boolean =>
   rule.scope === undefined || rule.scope === '*' || (rule.scope === 'Namespaced') === isNamespaced
 
-const namesObject = (rule: ResourceRule, name: string): boolean =>
-  rule.resourceNames === undefined || rule.resourceNames.length === 0 || rule.resourceNames.includes(name)
+/** A request of a deletion of a collection names no object, but it carries the one that is to go. */
+const nameOf = ({ name, object, oldObject }: AdmissionRequest): string => (name === '' ? ((oldObject ?? object)?.metadata.name ?? '') : name)
+
+const namesObject = (rule: ResourceRule, request: AdmissionRequest): boolean =>
+  rule.resourceNames === undefined || rule.resourceNames.length === 0 || rule.resourceNames.includes(nameOf(request))
 
 /** Namespace objects carry their own name as `request.namespace`, yet they are cluster-scoped. */
 export const isNamespaceObject = ({ resource }: AdmissionRequest): boolean => resource.group === '' && resource.resource === 'namespaces'
@@ -120,7 +123,7 @@ export function fitsRules(match: ResourceMatch, request: AdmissionRequest): bool
         operationsOf(rule).includes(request.operation)) &&
       (match.lane !== 'exact' || names(rule.apiVersions, request.requestResource.version)) &&
       isInScope(rule, isNamespaced) &&
-      (match.template !== undefined || namesObject(rule, request.name)),
+      (match.template !== undefined || namesObject(rule, request)),
   )
 }
 
@@ -134,7 +137,7 @@ export function isExcluded(constraints: MatchConstraints, request: AdmissionRequ
       operationsOf(rule).includes(request.operation) &&
       (constraints.matchPolicy !== 'Exact' || names(rule.apiVersions, version)) &&
       isInScope(rule, isNamespaced) &&
-      namesObject(rule, request.name),
+      namesObject(rule, request),
   )
 }
 

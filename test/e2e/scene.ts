@@ -43,9 +43,11 @@ export const listAt = (value: unknown, ...path: readonly (string | number)[]): r
   return Array.isArray(found) ? found : []
 }
 
-/** An answer without what differs from call to call. */
-export function toAnswer({ status, body, warnings }: ApiResponse): Answer {
-  return { status, message: status < 400 ? '' : isRecord(body) ? textOf(body['message']) : textOf(body), warnings }
+/** Headers are read byte by byte, as HTTP has them; the API server writes UTF-8 into them. */
+const decodeHeader = (value: string): string => Buffer.from(value, 'latin1').toString('utf8')
+
+function toAnswer({ status, body, warnings }: ApiResponse): Answer {
+  return { status, message: status < 400 ? '' : isRecord(body) ? textOf(body['message']) : textOf(body), warnings: warnings.map(decodeHeader) }
 }
 
 /** The path of a collection that an object belongs to. */
