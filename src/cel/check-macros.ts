@@ -21,7 +21,7 @@ export function checkMacro(checker: Checker, expr: MacroExpr, scope: Scope | und
   const range = checker.check(expr.range, scope)
   const type = isOptional ? checkOptional(checker, expr, range, scope) : checkLoop(checker, expr, range, scope)
   const since = expr.variables.length === 2 ? TWO_VARIABLES_SINCE : (SINCE[expr.macro] ?? 0)
-  return checker.isKnown(since, `\`${expr.macro}\` with ${expr.variables.length === 2 ? 'two variables' : 'these arguments'}`, expr.nameRange) ? type : ERROR
+  return checker.isKnown(since, `\`${expr.macro}\`${expr.variables.length === 2 ? ' with two variables' : ''}`, expr.nameRange) ? type : ERROR
 }
 
 function checkLoop(checker: Checker, expr: MacroExpr, range: CelType, outer: Scope | undefined): CelType {

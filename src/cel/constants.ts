@@ -85,6 +85,9 @@ function constantOf(checker: Checker, expr: Expr): CelValue | undefined {
       // Whether it is constant counts; what is in it makes no conversion succeed.
       return isConstant ? {} : undefined
     }
+    case 'binary':
+      // Nothing is in an empty list, whatever is asked for.
+      return expr.operator === 'in' && expr.right.kind === 'list' && expr.right.elements.length === 0 ? false : undefined
     case 'call':
       return convertedConstant(checker, expr)
     default:

@@ -18,7 +18,10 @@ export function parseExpression(source: string): Result<Expr, readonly Expressio
   const expr = parser.parse()
   // Tokens end where the lexer gave up, so that an end too early is no second mistake.
   const isCut = (issue: ExpressionIssue): boolean => issues.length > 0 && issue.start >= (tokens.at(-1)?.start ?? 0)
-  const all = [...issues, ...parser.issues.filter((issue) => issue.code !== 'SyntaxError' || !(isCut(issue) || parser.isAtUnclosed(issue, issues.length > 0)))]
+  const all = [
+    ...issues,
+    ...parser.issues.filter((issue) => issue.code !== 'SyntaxError' || !(isCut(issue) || (issues.length > 0 && parser.isUnclosed(issue)))),
+  ]
   if (all.length === 0 && expr !== undefined) return ok(expr)
   return err(all.toSorted((a, b) => a.start - b.start))
 }

@@ -180,7 +180,7 @@ describe('the environment', () => {
     [
       'a sort',
       '[1].sortBy(x, x)[0] == 1',
-      ['1:5 NewerKubernetes: `sortBy` with these arguments came with the libraries of Kubernetes 1.34, but this expression must do with those of 1.30'],
+      ['1:5 NewerKubernetes: `sortBy` came with the libraries of Kubernetes 1.34, but this expression must do with those of 1.30'],
     ],
     ['what is old enough', "ip('::1').isLoopback() && [1].all(x, x > 0)", []],
   ])('an older Kubernetes refuses %s', (_, source, expected) => {
