@@ -3,7 +3,7 @@ import type { DecisionRecord, OutcomeRecord } from '../src/evidence/index.ts'
 import { type Case, type CaseRequest, DOOR_NAMES, type ExpectedOutcome, readCases } from './doors/case.ts'
 import { DOORS, requestsFor } from './doors/doors.ts'
 
-const FEWEST_CASES = 20
+const FEWEST_CASES = 60
 const cases = readCases()
 
 /** An outcome as cases write it; what the case does not tell is left out, but for what every failure has to tell. */

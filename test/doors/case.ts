@@ -41,7 +41,7 @@ const someObject = z.custom<Readonly<Record<string, unknown>>>(isRecord, 'expect
 const resource = z.string().regex(/^[a-z]+\.[a-z0-9]+(\.[a-z0-9.]+)?$/)
 
 const caseRequest = z.strictObject({
-  name: z.string().min(8),
+  name: z.string().min(6),
   /** Left out: CREATE, UPDATE or DELETE, as the objects tell. */
   operation: z.enum(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']).optional(),
   /** Such as `deployments.v1.apps`; left out: as the object's kind tells. */
