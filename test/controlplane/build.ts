@@ -25,7 +25,7 @@ export async function buildWithGo(folder: string, report: Report, candidates = G
   report(`building ${NAMES.join(', ')} ${KUBERNETES_VERSION} with Go: once per machine, 1 GB of modules, about 6 minutes on 2 cores`)
   const work = join(folder, 'work')
   mkdirSync(work)
-  await runGo(go, ['build', '-v', '-trimpath', '-ldflags', linker, '-o', join(folder, BINARY), '.'], work, report)
+  await runGo(go, ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', linker, '-o', join(folder, BINARY), '.'], work, report)
   rmSync(work, { recursive: true })
   for (const name of NAMES) symlinkSync(BINARY, join(folder, name))
 }
@@ -40,7 +40,7 @@ async function findGo(candidates: readonly string[]): Promise<string | undefined
 
 async function runGo(go: string, args: readonly string[], work: string, report: Report): Promise<void> {
   const startMs = Date.now()
-  const { child, end } = await startTied(go, args, { cwd: MODULE_FOLDER, env: { ...process.env, GOTMPDIR: work } })
+  const { child, end } = await startTied(go, args, { cwd: MODULE_FOLDER, env: { ...process.env, GOTMPDIR: work, GOWORK: 'off', GOFLAGS: '' } })
   const lastLines: string[] = []
   let modules = 0
   let packages = 0
