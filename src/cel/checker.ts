@@ -186,7 +186,10 @@ export class Checker {
     // A name that is used often is one mistake.
     if (this.#undeclaredNames.has(expr.name)) return ERROR
     this.#undeclaredNames.add(expr.name)
-    const names = [...this.environment.variables.keys()].filter((name) => !name.includes('.'))
+    const declared = [...this.environment.variables.keys()]
+    const member = declared.find((name) => name.startsWith(`${expr.name}.`))
+    if (member !== undefined) return this.report('UndeclaredReference', expr, `\`${expr.name}\` is read by its fields only, such as \`${member}\``)
+    const names = declared.filter((name) => !name.includes('.'))
     for (let local = scope; local !== undefined; local = local.outer) names.push(local.name)
     return this.report('UndeclaredReference', expr, `\`${expr.name}\` is not declared`, didYouMean(expr.name, [...names, ...TYPE_NAMES]))
   }

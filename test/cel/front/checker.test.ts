@@ -55,6 +55,7 @@ describe('what Kubernetes refuses', () => {
     ['a field the request does not have', "request.userinfo.username == 'x'", ['1:9 UndefinedField: `request` has no field `userinfo`']],
     ['the same inside of has', 'has(request.userInfo.name)', ['1:22 UndefinedField: `request.userInfo` has no field `name`']],
     ['a name', 'obj.spec.replicas > 1', ['1:1 UndeclaredReference: `obj` is not declared']],
+    ['all variables at once', 'size(variables) > 1', ['1:6 UndeclaredReference: `variables` is read by its fields only, such as `variables.replicas`']],
     ['a variable of the policy', 'variables.replica > 1', ['1:11 UndefinedField: `variables` has no `replica`']],
     ['a function', "object.metadata.name.startWith('a')", ['1:22 UndeclaredReference: there is no function `startWith`']],
     ['a function of another dialect', 'math.greatest(1, 2) == 2', ['1:1 UndeclaredReference: Kubernetes has no function `math.greatest`']],
