@@ -6,9 +6,11 @@ import { CelError, noOverload } from './failure.ts'
 import { FOLDED_CONVERSIONS } from './lib-conversions.ts'
 import { abortOnError, LIST_COST, selfComparisonCost } from './lib-lists.ts'
 import { findFunction } from './library.ts'
-import type { LibraryEntry } from './library-entry.ts'
+import type { Implementation, LibraryEntry } from './library-entry.ts'
+import { guarded } from './overload-guard.ts'
 import { compileRegex, find, findAll, matches, type Regex } from './regex.ts'
-import { type CelValue, isInt, isList, Optional } from './values.ts'
+import type { CelType } from './types.ts'
+import { type CelValue, Duration, isInt, isList, Optional, toDouble, Uint } from './values.ts'
 
 /** A call of a function: by the checker's resolution, or by its own name. */
 export function compileCall(context: CompileContext, expr: CallExpr, scope: Scope | undefined): Code {
@@ -120,8 +122,11 @@ function compileFunction(context: CompileContext, expr: CallExpr, { name, isMemb
   const [only] = codes
   if (!isMember && codes.length === 1 && only?.constant !== undefined && FOLDED_CONVERSIONS.has(name)) return fold(context, expr, entry, only.constant)
   const cost = codes.reduce((sum, code) => sum + code.cost, entry.ownCost ? 0 : 1)
-  const run = applied(entry, codes)
-  return { run: name === 'sort' ? sorting(context, entry, operands, codes) : run, cost }
+  if (name === 'sort') return { run: sorting(context, entry, operands, codes), cost }
+  const [operand] = operands
+  const type = operand === undefined ? undefined : context.checked.typeOf.get(operand)
+  const run = applied(type === undefined ? entry.run : guarded(name, type, entry.run), codes)
+  return { run: name === 'sum' ? summing(context, expr, run) : run, cost }
 }
 
 function fold(context: CompileContext, expr: CallExpr, entry: LibraryEntry, constant: CelValue): Code {
@@ -129,6 +134,22 @@ function fold(context: CompileContext, expr: CallExpr, entry: LibraryEntry, cons
   if (value instanceof CelError) context.report(expr, value.$message)
   return constantCode(value)
 }
+
+// The sum of nothing is the zero of the type the checker found.
+function summing(context: CompileContext, expr: CallExpr, run: Evaluator): Evaluator {
+  const zero = ZEROS.get(context.checked.typeOf.get(expr)?.kind)
+  if (zero === undefined) return run
+  return (frame) => {
+    const sum = run(frame)
+    return sum === 0 ? zero : sum
+  }
+}
+
+const ZEROS: ReadonlyMap<CelType['kind'] | undefined, CelValue> = new Map<CelType['kind'] | undefined, CelValue>([
+  ['double', toDouble(0)],
+  ['uint', new Uint(0n)],
+  ['duration', new Duration(0n)],
+])
 
 // Kubernetes charges for sorting only where it knows the type of the elements, and stops on a comprehension in error.
 function sorting(context: CompileContext, entry: LibraryEntry, [operand]: readonly Expr[], [list]: readonly Code[]): Evaluator {
@@ -143,7 +164,7 @@ function sorting(context: CompileContext, entry: LibraryEntry, [operand]: readon
   }
 }
 
-function applied({ run }: LibraryEntry, codes: readonly Code[]): Evaluator {
+function applied(run: Implementation, codes: readonly Code[]): Evaluator {
   const nothing = constantCode(null).run
   const [a = nothing, b = nothing, c = nothing, d = nothing] = codes.map((code) => code.run)
   switch (codes.length) {

@@ -58,26 +58,31 @@ function isShortScalar(value: CelValue | undefined): value is string | boolean |
 }
 
 function compileEquality(isNegated: boolean, left: Code, right: Code): Code {
-  if (isShortScalar(right.constant)) return equalToConstant(isNegated, left, right.constant)
-  if (isShortScalar(left.constant)) return equalToConstant(isNegated, right, left.constant)
+  if (isShortScalar(right.constant)) return equalToConstant(isNegated, left, right.constant, false)
+  if (isShortScalar(left.constant)) return equalToConstant(isNegated, right, left.constant, true)
   const run: Evaluator = (frame) => {
     const a = left.run(frame)
     const b = right.run(frame)
     frame.budget.charge(comparisonCost(a, b))
-    const equal = equals(frame.budget, a, b)
-    return typeof equal === 'boolean' ? equal !== isNegated : equal
+    return verdictOf(isNegated, equals(frame.budget, a, b), a, b)
   }
   return { run, cost: left.cost + right.cost }
 }
 
-function equalToConstant(isNegated: boolean, operand: Code, constant: string | boolean | number): Code {
+// Values that cannot be compared are an error to `==`, but simply differ to `!=`; an operand in error is an error to both.
+function verdictOf(isNegated: boolean, equal: boolean | CelError, a: CelValue, b: CelValue): CelValue {
+  if (typeof equal === 'boolean') return equal !== isNegated
+  return isNegated && !(a instanceof CelError) && !(b instanceof CelError) ? true : equal
+}
+
+function equalToConstant(isNegated: boolean, operand: Code, constant: string | boolean | number, isLeft: boolean): Code {
   const kind = typeof constant
   const run: Evaluator = (frame) => {
     const value = operand.run(frame)
     if (value === constant) return !isNegated
     if (typeof value === kind) return isNegated
-    const equal = equals(frame.budget, value, constant)
-    return typeof equal === 'boolean' ? equal !== isNegated : equal
+    const equal = isLeft ? equals(frame.budget, constant, value) : equals(frame.budget, value, constant)
+    return verdictOf(isNegated, equal, value, constant)
   }
   return { run, cost: operand.cost + 1 }
 }

@@ -1,9 +1,9 @@
 import type { CostBudget } from './cost.ts'
-import { CelError, fail } from './failure.ts'
+import { CelError, EvaluationStopped, noOverload } from './failure.ts'
 import { mapEntries, mapGet, mapSize } from './maps.ts'
 import { type CelValue, Double, Duration, isBytes, isDouble, isList, isMap, kindOf, Opaque, Optional, Timestamp, TypeValue, Uint } from './values.ts'
 
-const MAX_DEPTH = 200
+const MAX_DEPTH = 1_000
 
 /** Whether two values are equal, or the first operand that is an error. Values of different types are unequal; numbers compare by value. */
 export function equals(budget: CostBudget, a: CelValue, b: CelValue): boolean | CelError {
@@ -17,38 +17,39 @@ function equalValues(budget: CostBudget, a: CelValue, b: CelValue, depth: number
   if (a === b) return typeof a === 'object' || typeof a !== 'number' || !Number.isNaN(a)
   if (typeof a === 'string' || typeof a === 'boolean' || a === null) return false
   if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0
-  if (depth > MAX_DEPTH) return fail('InvalidArgument', 'comparison nests too deeply')
+  // Not an error value: inside a list or map one would count as equal.
+  if (depth > MAX_DEPTH) throw new EvaluationStopped('EvaluationFailed', 'comparison nests too deeply')
   if (isList(a)) return isList(b) && equalLists(budget, a, b, depth)
   if (isMap(a)) return isMap(b) && equalMaps(budget, a, b, depth)
   if (isBytes(a)) return isBytes(b) && equalBytes(budget, a, b)
   if (a instanceof Timestamp) return b instanceof Timestamp && a.$seconds === b.$seconds && a.$nanos === b.$nanos
   if (a instanceof Duration) return b instanceof Duration && a.$nanos === b.$nanos
   if (a instanceof TypeValue) return b instanceof TypeValue && a.$name === b.$name
-  if (a instanceof Opaque) return b instanceof Opaque && a.$type === b.$type && a.$equals(b)
+  // Values of Kubernetes' libraries refuse to be compared with anything but their like and null.
+  if (a instanceof Opaque) return b === null ? false : b instanceof Opaque ? a.$equals(b) : noOverload('_==_', a, b)
   if (!(a instanceof Optional && b instanceof Optional)) return false
   if (a.$value === undefined || b.$value === undefined) return a.$value === b.$value
   return equalValues(budget, a.$value, b.$value, depth + 1)
 }
 
-function equalLists(budget: CostBudget, a: readonly CelValue[], b: readonly CelValue[], depth: number): boolean | CelError {
+function equalLists(budget: CostBudget, a: readonly CelValue[], b: readonly CelValue[], depth: number): boolean {
   if (a.length !== b.length) return false
   if (depth > 0) budget.charge(Math.ceil(a.length / 10))
   for (let index = 0; index < a.length; index++) {
-    const equal = equalValues(budget, a[index] ?? null, b[index] ?? null, depth + 1)
-    if (equal !== true) return equal
+    // An element in error counts as equal, in Kubernetes too.
+    if (equalValues(budget, a[index] ?? null, b[index] ?? null, depth + 1) === false) return false
   }
   return true
 }
 
-function equalMaps(budget: CostBudget, a: CelValue, b: CelValue, depth: number): boolean | CelError {
+function equalMaps(budget: CostBudget, a: CelValue, b: CelValue, depth: number): boolean {
   const size = mapSize(a)
   if (size !== mapSize(b)) return false
   if (depth > 0) budget.charge(Math.ceil(size / 10))
   for (const [key, value] of mapEntries(a)) {
     const other = mapGet(b, key)
     if (other === undefined) return false
-    const equal = equalValues(budget, value, other, depth + 1)
-    if (equal !== true) return equal
+    if (equalValues(budget, value, other, depth + 1) === false) return false
   }
   return true
 }

@@ -3,7 +3,7 @@ import { CelError, fail, noOverload } from './failure.ts'
 import { costlyGlobal, global, type LibraryEntry, member, traversal } from './library-entry.ts'
 import { mapSize } from './maps.ts'
 import { codePointCount } from './text.ts'
-import { durationText, parseDuration, parseTimestamp, timestampText, toDuration, toTimestamp } from './time.ts'
+import { durationText, parseDuration, parseTimestamp, timestampText, toTimestamp } from './time.ts'
 import { type CelValue, Duration, doubleOf, isBytes, isDouble, isInt, isList, isMap, Opaque, Timestamp, TypeValue, toDouble, typeName, Uint } from './values.ts'
 
 function conversionError(value: CelValue, target: string): CelError {
@@ -117,7 +117,6 @@ export function convertToString(value: CelValue): CelValue {
   if (isBytes(value)) return decodeBytes(value)
   if (value instanceof Timestamp) return timestampText(value)
   if (value instanceof Duration) return durationText(value)
-  if (value instanceof TypeValue) return value.$name
   if (value instanceof Opaque && (value.$type === 'net.IP' || value.$type === 'net.CIDR')) return value.$text()
   return noOverload('string', value)
 }
@@ -131,7 +130,7 @@ function convertToTimestamp(value: CelValue): CelValue {
 function convertToDuration(value: CelValue): CelValue {
   if (value instanceof Duration) return value
   if (typeof value === 'string') return parseDuration(value)
-  return isInt(value) ? toDuration(BigInt(value)) : noOverload('duration', value)
+  return noOverload('duration', value)
 }
 
 /** `size(value)`. */

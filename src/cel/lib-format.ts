@@ -28,7 +28,7 @@ function stringClause(budget: CostBudget, value: CelValue, depth: number): Forma
   if (isMap(value)) return mapText(budget, value, depth)
   const kind = kindOf(value)
   if (kind === 'optional' || kind === 'opaque') return wrong('string', STRING_TYPES, value)
-  const text = convertToString(value)
+  const text = value instanceof TypeValue ? value.$name : convertToString(value)
   if (typeof text === 'string') {
     budget.charge(Math.floor(text.length / TEXT_PER_UNIT))
     return text

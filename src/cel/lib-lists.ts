@@ -132,7 +132,7 @@ function includes(budget: CostBudget, list: CelValue, value: CelValue): CelValue
   if (list instanceof CelError) return list
   if (value instanceof CelError) return value
   budget.charge(isList(list) ? walkCost(list) : traversalSize(list))
-  return isList(list) ? contains(budget, list, value) : equals(budget, list, value)
+  return isList(list) ? contains(budget, list, value) : equals(budget, list, value) === true
 }
 
 type SetOperation = (budget: CostBudget, a: readonly CelValue[], b: readonly CelValue[]) => boolean

@@ -14,8 +14,7 @@ function isZeroValue(value: CelValue): boolean {
   if (isList(value) || isBytes(value)) return value.length === 0
   if (isMap(value)) return mapSize(value) === 0
   if (value instanceof Duration) return value.$nanos === 0n
-  if (value instanceof Timestamp) return value.$seconds === ZERO_TIME_SECONDS && value.$nanos === 0
-  return value instanceof Optional && value.$value === undefined
+  return value instanceof Timestamp && value.$seconds === ZERO_TIME_SECONDS && value.$nanos === 0
 }
 
 function ofNonZero(value: CelValue): CelValue {

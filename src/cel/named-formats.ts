@@ -1,3 +1,4 @@
+import { type CelError, noOverload } from './failure.ts'
 import { urlFault } from './url.ts'
 import { Opaque } from './values.ts'
 
@@ -16,8 +17,8 @@ export class NamedFormat extends Opaque {
   get $type(): string {
     return 'kubernetes.NamedFormat'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof NamedFormat && other.$name === this.$name
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof NamedFormat ? other.$name === this.$name : noOverload('_==_', this, other)
   }
   $text(): string {
     return this.$name

@@ -1,4 +1,4 @@
-import { CelError, fail } from './failure.ts'
+import { CelError, fail, noOverload } from './failure.ts'
 import { goQuote } from './text.ts'
 import { Opaque } from './values.ts'
 
@@ -14,8 +14,8 @@ export class IpAddress extends Opaque {
   get $type(): string {
     return 'net.IP'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof IpAddress && other.$family === this.$family && other.$bits === this.$bits
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof IpAddress ? other.$family === this.$family && other.$bits === this.$bits : noOverload('_==_', this, other)
   }
   $text(): string {
     return this.$family === 4 ? ipv4Text(this.$bits) : ipv6Text(this.$bits)
@@ -34,8 +34,8 @@ export class Cidr extends Opaque {
   get $type(): string {
     return 'net.CIDR'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof Cidr && other.$length === this.$length && other.$address.$equals(this.$address)
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof Cidr ? other.$length === this.$length && other.$address.$equals(this.$address) : noOverload('_==_', this, other)
   }
   $text(): string {
     return `${this.$address.$text()}/${this.$length}`

@@ -1,4 +1,4 @@
-import { type CelError, fail } from './failure.ts'
+import { type CelError, fail, noOverload } from './failure.ts'
 import { Opaque } from './values.ts'
 
 type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
@@ -21,17 +21,20 @@ export class Quantity extends Opaque {
   readonly $amount: Amount
   readonly $format: QuantityFormat
   readonly $source: string | undefined
-  constructor(amount: Amount, format: QuantityFormat, source?: string) {
+  /** Whether it is the result of `add` or `sub`: Kubernetes cannot compare such a one when it stands on the right of `==`. */
+  readonly $isComputed: boolean
+  constructor(amount: Amount, format: QuantityFormat, source?: string, isComputed = false) {
     super()
     this.$amount = amount
     this.$format = format
     this.$source = source
+    this.$isComputed = isComputed
   }
   get $type(): string {
     return 'kubernetes.Quantity'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof Quantity && compareQuantities(this, other) === 0
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof Quantity && !other.$isComputed ? compareQuantities(this, other) === 0 : noOverload('_==_', this, other)
   }
   $text(): string {
     return this.$source ?? canonicalText(this)
@@ -149,7 +152,7 @@ export function compareQuantities(a: Quantity, b: Quantity): number {
 /** `a + b`. */
 export function addQuantities(a: Quantity, b: Quantity): Quantity {
   const format = a.$amount.unscaled === 0n ? b.$format : a.$format
-  return new Quantity(addAmounts(a.$amount, b.$amount), format)
+  return new Quantity(addAmounts(a.$amount, b.$amount), format, undefined, true)
 }
 
 function addAmounts(a: Amount, b: Amount): Amount {
@@ -160,10 +163,12 @@ function addAmounts(a: Amount, b: Amount): Amount {
   return { unscaled: x + y, exponent, isFast: isFast && fitsInt64(x) && fitsInt64(y) && fitsInt64(x + y) }
 }
 
-/** `a - b`. Kubernetes negates `b` as an int64, which the smallest int64 survives unchanged. */
+/** `a - b`. Where int64s do, Kubernetes negates `b` as one, which the smallest int64 survives unchanged. */
 export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
-  const negated = a.$amount.isFast && b.$amount.isFast ? BigInt.asIntN(64, -b.$amount.unscaled) : -b.$amount.unscaled
-  return addQuantities(a, new Quantity({ ...b.$amount, unscaled: negated }, b.$format))
+  const negative = { ...b.$amount, unscaled: -b.$amount.unscaled }
+  const wrapped = addAmounts(a.$amount, { ...negative, unscaled: BigInt.asIntN(64, negative.unscaled) })
+  const format = a.$amount.unscaled === 0n ? b.$format : a.$format
+  return new Quantity(wrapped.isFast ? wrapped : addAmounts(a.$amount, { ...negative, isFast: false }), format, undefined, true)
 }
 
 /** An int as a quantity. */

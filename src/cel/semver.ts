@@ -1,4 +1,4 @@
-import { CelError, fail } from './failure.ts'
+import { CelError, fail, noOverload } from './failure.ts'
 import { goQuote } from './text.ts'
 import { Opaque } from './values.ts'
 
@@ -16,8 +16,8 @@ export class Semver extends Opaque {
   get $type(): string {
     return 'kubernetes.Semver'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof Semver && compareSemver(this, other) === 0
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof Semver ? compareSemver(this, other) === 0 : noOverload('_==_', this, other)
   }
   $text(): string {
     const pre = this.$pre.length === 0 ? '' : `-${this.$pre.join('.')}`

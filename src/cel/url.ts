@@ -1,4 +1,4 @@
-import { CelError, fail } from './failure.ts'
+import { CelError, fail, noOverload } from './failure.ts'
 import { parseIp } from './network.ts'
 import { goQuote } from './text.ts'
 import { Opaque } from './values.ts'
@@ -23,8 +23,8 @@ export class Url extends Opaque {
   get $type(): string {
     return 'kubernetes.URL'
   }
-  $equals(other: Opaque): boolean {
-    return other instanceof Url && other.$text() === this.$text()
+  $equals(other: Opaque): boolean | CelError {
+    return other instanceof Url ? other.$text() === this.$text() : noOverload('_==_', this, other)
   }
   $text(): string {
     const { source, scheme } = this.$parts

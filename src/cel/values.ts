@@ -152,7 +152,8 @@ export abstract class Opaque extends Boxed {
   }
   /** The name of the type, as `type(x)` shows it. */
   abstract get $type(): string
-  abstract $equals(other: Opaque): boolean
+  /** Whether the two are equal, or the error that they cannot be compared. */
+  abstract $equals(other: Opaque): boolean | CelError
   /** The value as Kubernetes writes it. */
   abstract $text(): string
 }
