@@ -256,7 +256,7 @@ describe('nothing is left behind', () => {
   /** Runs a script that starts a control plane, prints where it is, and then ends in its own way. */
   const remainsOf = async (ending: string, kill?: NodeJS.Signals): Promise<{ readonly pids: readonly number[]; readonly dir: string }> => {
     const script = `const { startControlPlane } = await import(${JSON.stringify(import.meta.resolve('./control-plane.ts'))})
-      const plane = await startControlPlane({ controllerManager: true })
+      const plane = await startControlPlane({ controllerManager: ${kill === 'SIGKILL'} })
       console.log(JSON.stringify({ dir: plane.dir, pids: plane.pids() }))
       ${ending}`
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script], {
