@@ -10,6 +10,8 @@ export const TEST_MS = 60_000
 /** What an author may rely on in quiet times. */
 export const ENFORCED_MS = 10_000
 const WAIT_MS = 30_000
+/** Entries that there are without any policy. */
+const GUARDS = 3
 
 /** What the API server said to one request. */
 export interface Answer {
@@ -156,10 +158,11 @@ export class Scene {
     return this.#bylaw
   }
 
-  /** Starts an operator, on the port of the one before where there was one. */
+  /** Starts an operator, on the port of the one before where there was one; resolves when the API server knows of it too. */
   async startBylaw(): Promise<void> {
     this.#bylaw = await startOperator(this.plane, { ...this.#options, ...(this.#port === undefined ? {} : { admissionPort: this.#port }) })
     this.#port = this.#bylaw.admissionPort
+    await this.until('the registration', async () => (await this.entries()).length >= GUARDS)
   }
 
   /** Ends the operator as a crash would; nobody listens on its port afterwards. */
