@@ -5,7 +5,7 @@ import { type Code, type CompileContext, constantCode, type Evaluator, type Scop
 import { isChain } from './compile-select.ts'
 import { comparisonCost, contains, equals } from './equality.ts'
 import { CelError } from './failure.ts'
-import { type OrderingOperator, ordered, satisfies } from './ordering.ts'
+import { judgeOrder, type OrderingOperator, ordered } from './ordering.ts'
 import { type CelValue, hasFields, isList, isPlainName } from './values.ts'
 
 /** `!a` and `-a`. */
@@ -92,13 +92,20 @@ function compileOrdering(operator: OrderingOperator, left: Code, right: Code): C
   const cost = left.cost + right.cost
   const general: Evaluator = (frame) => ordered(frame.budget, operator, left.run(frame), right.run(frame))
   if (typeof constant !== 'number' || !Number.isSafeInteger(constant)) return { run: general, cost }
+  const holds = ORDERINGS[operator]
   const run: Evaluator = (frame) => {
     const value = left.run(frame)
-    if (typeof value !== 'number' || Number.isNaN(value)) return ordered(frame.budget, operator, value, constant)
-    frame.budget.charge(1)
-    return satisfies(operator, value - constant)
+    if (typeof value !== 'number' || Number.isNaN(value)) return judgeOrder(operator, value, constant)
+    return holds(value, constant)
   }
-  return { run, cost }
+  return { run, cost: left.cost + 1 }
+}
+
+const ORDERINGS: Readonly<Record<OrderingOperator, (a: number, b: number) => boolean>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
 }
 
 const PRIMITIVES: ReadonlySet<string> = new Set(['string', 'boolean', 'number', 'bigint'])

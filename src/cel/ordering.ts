@@ -56,8 +56,12 @@ export function satisfies(operator: OrderingOperator, ordering: number): boolean
 
 /** `a < b` and its kin. */
 export function ordered(budget: CostBudget, operator: OrderingOperator, a: CelValue, b: CelValue): boolean | CelError {
-  if (typeof a === 'string' && typeof b === 'string') budget.charge(Math.ceil(Math.min(a.length, b.length) / 10))
-  else budget.charge(1)
+  budget.charge(typeof a === 'string' && typeof b === 'string' ? Math.ceil(Math.min(a.length, b.length) / 10) : 1)
+  return judgeOrder(operator, a, b)
+}
+
+/** The same without a charge. */
+export function judgeOrder(operator: OrderingOperator, a: CelValue, b: CelValue): boolean | CelError {
   const ordering = compare(a, b)
   if (ordering === undefined) return noOverload(`_${operator}_`, a, b)
   if (Number.isNaN(ordering)) return fail('InvalidArgument', 'NaN values cannot be ordered')

@@ -51,12 +51,16 @@ class CompiledProgram implements CelProgram {
   readonly #checked: CheckedExpression
   readonly #compiler: Compiler
   readonly #code: Code
+  readonly #roots: readonly Root[]
+  readonly #slotCount: number
 
   constructor(source: string, checked: CheckedExpression, compiler: Compiler, code: Code) {
     this.source = source
     this.#checked = checked
     this.#compiler = compiler
     this.#code = code
+    this.#roots = rootsOf(compiler)
+    this.#slotCount = compiler.slotCount
   }
 
   get type(): CelType {
@@ -70,7 +74,7 @@ class CompiledProgram implements CelProgram {
   evaluate(bindings: Bindings, budget: CostBudget): Result<CelValue, EvaluationError> {
     const outer = budget.enter()
     try {
-      const frame = frameOf(this.#compiler, bindings, budget)
+      const frame = { slots: boundSlots(this.#roots, this.#slotCount, bindings), budget }
       budget.charge(this.#code.cost)
       const value = this.#code.run(frame)
       return value instanceof CelError ? err({ code: 'EvaluationFailed', message: value.$message }) : ok(value)
@@ -94,10 +98,25 @@ class CompiledProgram implements CelProgram {
   }
 }
 
+interface Root {
+  readonly name: string
+  readonly slot: number
+}
+
+function rootsOf(compiler: Compiler): readonly Root[] {
+  return Array.from(compiler.roots, ([name, slot]) => ({ name, slot }))
+}
+
+// Explaining compiles parts that were fused before, so the slots are counted anew.
 function frameOf(compiler: Compiler, bindings: Bindings, budget: CostBudget): Frame {
-  const slots: (CelValue | Lazy)[] = new Array(compiler.slotCount).fill(null)
-  for (const [name, slot] of compiler.roots) slots[slot] = boundValue(bindings, name)
-  return { slots, budget }
+  return { slots: boundSlots(rootsOf(compiler), compiler.slotCount, bindings), budget }
+}
+
+function boundSlots(roots: readonly Root[], count: number, bindings: Bindings): (CelValue | Lazy)[] {
+  const slots: (CelValue | Lazy)[] = []
+  for (let slot = 0; slot < count; slot++) slots.push(null)
+  for (const { name, slot } of roots) slots[slot] = boundValue(bindings, name)
+  return slots
 }
 
 function boundValue(bindings: Bindings, name: string): CelValue | Lazy {
