@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
 import { AdmissionServer, makeHealthApp, makeMetricsApp } from './admission/index.ts'
 import { type AdmissionRequest, type Config, describeFieldIssue, isRecord, OperationalError, parseConfig } from './api/index.ts'
 import { type OperatorFlags, runProgram } from './cli/index.ts'
@@ -128,7 +129,6 @@ class BylawOperator {
       params,
       shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
       servedVersions: discovery.servedVersions,
-      kubernetesMinor: () => this.#kubernetesMinor,
       policySelector: this.#config.policySelector,
       workloadControllers: this.#config.workloadControllers.map(({ account, group, kind, resource }) => ({
         account,
@@ -282,7 +282,9 @@ class BylawOperator {
       guards: {
         mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
         profile: () => policies.profileState().inForce,
-        compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor }),
+        // A new policy may use what the release before has, as Kubernetes demands of its own, so that a cluster can be rolled back;
+        // one that is stored already compiles for ever.
+        compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
       },
     })
   }
@@ -339,6 +341,8 @@ class BylawOperator {
 }
 
 async function runOperator(flags: OperatorFlags): Promise<number> {
+  // A long-lived process of small garbage: let the heap grow slowly instead of doubling before it is swept.
+  setFlagsFromString('--heap-growing-percent=25')
   try {
     const operator = new BylawOperator(loadConfig(flags), flags)
     const isAskedToStop = new Promise<void>((resolve) => {

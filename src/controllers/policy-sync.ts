@@ -39,7 +39,6 @@ export interface PolicySyncOptions {
   readonly params: ParamSync
   readonly shrinkGuard: ShrinkGuard
   readonly servedVersions: ServedVersions
-  readonly kubernetesMinor: () => number | undefined
   readonly policySelector: LabelSelectorLike | undefined
   readonly workloadControllers: readonly WorkloadController[]
   readonly logger: Logger
@@ -156,19 +155,14 @@ export class PolicySync {
 
   #readPolicy(object: KubernetesObject): PolicyState {
     const { name = '', uid = '', generation = 0 } = object.metadata
-    const kubernetesMinor = this.#options.kubernetesMinor()
-    const key = `${uid}/${generation}/${kubernetesMinor ?? ''}`
+    const key = `${uid}/${generation}`
     const known = this.#remembered.get(name)
     if (known?.key === key && generation > 0) return { ...known.state, object }
     const parsed = parsePolicy(object)
-    const state: PolicyState = parsed.ok
-      ? this.#compiled(object, compilePolicy(parsed.value, kubernetesMinor === undefined ? {} : { kubernetesMinor }))
-      : { object, ...compileUnreadable(object, parsed.error) }
+    const state: PolicyState = parsed.ok ? compiledState(object, compilePolicy(parsed.value)) : { object, ...compileUnreadable(object, parsed.error) }
     this.#remembered.set(name, { key, state })
     return state
   }
-
-  #compiled(object: KubernetesObject, compiled: CompiledPolicy): PolicyState {
-    return { object, compiled, issues: compiled.issues }
-  }
 }
+
+const compiledState = (object: KubernetesObject, compiled: CompiledPolicy): PolicyState => ({ object, compiled, issues: compiled.issues })
