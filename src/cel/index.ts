@@ -1,14 +1,27 @@
+export type { Expr } from './ast.ts'
 export type { CelEnvironment } from './check.ts'
 export { CostBudget, type CostLimits } from './cost.ts'
-export { authorizerType, namespaceType, requestType } from './environment-types.ts'
+export { type FunctionRow, functionTable } from './declarations.ts'
+export {
+  authorizerType,
+  declaredVariableType,
+  jsonPatchType,
+  mutationObjectType,
+  namespaceType,
+  requestType,
+  resourceCheckType,
+} from './environment-types.ts'
 export { parseExactJson } from './exact-json.ts'
 export { type Atom, describeAtom, type Explanation } from './explain.ts'
 export { EXPRESSION_ISSUE_CODES, type ExpressionIssue, type ExpressionIssueCode, renderIssue } from './issue.ts'
 export { toJson } from './json.ts'
 export { KNOWN_DIFFERENCES, type KnownDifference } from './known-differences.ts'
 export { Lazy } from './lazy.ts'
+export { parseExpression } from './parse.ts'
 export { type Bindings, type CelProgram, compileExpression, type EvaluationError } from './program.ts'
 export { evaluateLine } from './protocol.ts'
+export { checkFieldPaths, type FieldPathWarning, shapeOfExpression, type VariableSchemas, type VariableShapes } from './schema-check.ts'
+export type { SchemaLookup, SchemaNode, Shape } from './schema-node.ts'
 export {
   BOOL,
   BYTES,

@@ -6,6 +6,7 @@ import {
   type CelProgram,
   type CelType,
   compileExpression,
+  declaredVariableType,
   type ExpressionIssue,
   namespaceType,
   renderIssue,
@@ -77,11 +78,11 @@ class PolicyCompiler {
     return compiled
   }
 
-  /** Compiles the variables in order; each sees those before it, with the type that they turned out to have. */
+  /** Compiles the variables in order; each sees those before it, with the type that Kubernetes declares them with. */
   variables(declared: readonly Variable[], known: Map<string, CelType>): NamedExpression[] {
     return declared.map(({ name, expression }, index) => {
       const compiled = this.expression(expression, `spec.variables[${index}].expression`, known)
-      known.set(`variables.${name}`, compiled.ok ? compiled.value.type : DYN)
+      known.set(`variables.${name}`, compiled.ok ? declaredVariableType(compiled.value.type) : DYN)
       return { name, expression: compiled }
     })
   }
