@@ -49,6 +49,8 @@ export interface PolicySyncOptions {
 const GROUP = 'bylaw.dev'
 const VERSION = 'v1'
 const SETTLE_MS = 50
+/** How often a held shrink is looked at again: its confirmation is no event of anything that is watched here. */
+const HELD_MS = 2000
 
 interface Remembered {
   readonly key: string
@@ -67,6 +69,7 @@ export class PolicySync {
   #profileMistakes: readonly FieldIssue[] = []
   #states: readonly PolicyState[] = []
   #isHeld = false
+  #heldTimer: NodeJS.Timeout | undefined
 
   constructor(options: PolicySyncOptions) {
     this.#options = options
@@ -84,6 +87,7 @@ export class PolicySync {
 
   stop(): void {
     this.#loop.stop()
+    clearTimeout(this.#heldTimer)
     for (const cache of [this.#policies, this.#profiles, this.#exceptions]) cache.stop()
   }
 
@@ -121,7 +125,9 @@ export class PolicySync {
     if (store.snapshot() === undefined && !params.isReady()) return
     const previous = store.snapshot()
     this.#isHeld = !(await shrinkGuard.mayReplace(previous, compiled.length))
+    clearTimeout(this.#heldTimer)
     if (this.#isHeld && previous !== undefined) {
+      this.#heldTimer = setTimeout(() => this.request(), HELD_MS)
       onRuleSet(previous)
       return
     }

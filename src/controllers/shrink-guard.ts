@@ -34,11 +34,14 @@ export class ShrinkGuard {
     const peak = Math.max(...this.#peaks.map((entry) => entry.size))
     // While holding, the size in force is still the old one, so the peak stays until the policies are back or confirmed gone.
     if (peak < SMALLEST_WATCHED || size * 2 >= peak) return this.#release()
-    if (await this.#options.isConfirmed()) {
+    const isConfirmed = await this.#options.isConfirmed()
+    if (!this.#isHolding) {
+      // A confirmation that was there before is of another shrink: it is used up, and does not count for this one.
+      this.#options.logger.error('suspicious shrink: the last rule set stays in force until it is confirmed', { before: peak, after: size })
+    } else if (isConfirmed) {
       this.#peaks = []
       return this.#release()
     }
-    if (!this.#isHolding) this.#options.logger.error('suspicious shrink: the last rule set stays in force until it is confirmed', { before: peak, after: size })
     this.#isHolding = true
     return false
   }
