@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, parseJson } from '../api/index.ts'
+import type { UndecidedReason } from '../evidence/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 import { type GuardDependencies, guardDefinitions, guardEnvironment, guardResources } from './guards.ts'
 import { type FailureClass, type ReviewDependencies, type Route, review, undecided } from './review.ts'
@@ -26,6 +27,10 @@ type Guard = (request: AdmissionRequest) => AdmissionResponse | Promise<Admissio
 
 /** The API server keeps idle connections for 90 s; closing one first would race with its next request. */
 const KEEP_ALIVE_MS = 120_000
+/** How often it is looked for requests that do not arrive in time; the library's half minute would let them pile up. */
+const CHECK_TIMEOUTS_MS = 1000
+/** Judging pauses after this time to read what has arrived meanwhile, so that what waits is known, timed and bounded. */
+const SLICE_MS = 5
 const UID_IN_BODY = /"uid"\s*:\s*"([A-Za-z0-9-]{1,64})"/
 
 const routeOf = (path: string): Route | undefined => {
@@ -40,6 +45,8 @@ export class AdmissionServer {
   readonly #options: AdmissionServerOptions
   readonly #server: Server
   readonly #guards: ReadonlyMap<string, Guard>
+  readonly #waiting: (() => void)[] = []
+  #isJudging = false
   #reviews = 0
   #heldBytes = 0
 
@@ -50,7 +57,11 @@ export class AdmissionServer {
       ['/guard/resources', (request) => guardResources(request, options.guards)],
       ['/guard/environment', (request) => guardEnvironment(request, options.guards)],
     ])
-    this.#server = createServer({ ...options.certificate, minVersion: 'TLSv1.2' }, (request, response) => this.#serve(request, response))
+    const { deadlineMs } = options.review
+    this.#server = createServer(
+      { ...options.certificate, minVersion: 'TLSv1.2', connectionsCheckingInterval: CHECK_TIMEOUTS_MS, handshakeTimeout: deadlineMs },
+      (request, response) => this.#serve(request, response),
+    )
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS
     this.#server.headersTimeout = options.review.deadlineMs
     this.#server.requestTimeout = options.review.deadlineMs
@@ -91,7 +102,7 @@ export class AdmissionServer {
     const path = (request.url ?? '').split('?')[0] ?? ''
     const route = routeOf(path)
     const guard = this.#guards.get(path)
-    const refused = this.#refuseEarly(request, route !== undefined || guard !== undefined)
+    const refused = this.#refuseEarly(request, route, guard)
     if (refused !== undefined) {
       respond(request, response, refused)
       return
@@ -102,22 +113,43 @@ export class AdmissionServer {
     })
   }
 
-  #refuseEarly(request: IncomingMessage, isKnownPath: boolean): Answer | undefined {
-    if (!isKnownPath) return errorAnswer(404, 'no such path')
+  #refuseEarly(request: IncomingMessage, route: Route | undefined, guard: Guard | undefined): Answer | undefined {
+    if (route === undefined && guard === undefined) return errorAnswer(404, 'no such path')
     if (request.method !== 'POST') return errorAnswer(405, 'expected POST')
     const contentType = request.headers['content-type'] ?? ''
     if (!/^application\/json\s*(?:;|$)/i.test(contentType)) return errorAnswer(415, 'content-type: expected `application/json`')
     const announced = Number(request.headers['content-length'] ?? 0)
-    return announced > this.#options.maxBodyBytes ? this.#tooLarge() : undefined
+    return announced > this.#options.maxBodyBytes ? this.#tooLarge(route) : undefined
   }
 
-  #tooLarge(): Answer {
+  #tooLarge(route: Route | undefined): Answer {
+    this.#count('tooLarge', route)
     return errorAnswer(413, `the body is larger than ${this.#options.maxBodyBytes} bytes`)
   }
 
+  #count(reason: UndecidedReason, route: Route | undefined): void {
+    if (route !== undefined) this.#options.review.recorder.recordUndecided(reason, route.failureClass)
+  }
+
+  /** Takes up a review as soon as those before it are done. */
+  #enqueue(judge: () => void): void {
+    this.#waiting.push(judge)
+    if (this.#isJudging) return
+    this.#isJudging = true
+    setImmediate(() => this.#judgeWaiting())
+  }
+
+  #judgeWaiting(): void {
+    const { clock } = this.#options.review
+    const endMs = clock.elapsedMs() + SLICE_MS
+    do this.#waiting.shift()?.()
+    while (this.#waiting.length > 0 && clock.elapsedMs() < endMs)
+    this.#isJudging = this.#waiting.length > 0
+    if (this.#isJudging) setImmediate(() => this.#judgeWaiting())
+  }
+
   #answerReview(body: string, route: Route, arrivedMs: number): Answer | Promise<Answer> {
-    const { review: dependencies, maxReviews } = this.#options
-    if (this.#reviews > maxReviews) return undecided(UID_IN_BODY.exec(body)?.[1] ?? '', route, 'shed', 'too many requests at once', dependencies)
+    const { review: dependencies } = this.#options
     const answer = review(body, route, arrivedMs, dependencies)
     dependencies.recorder.recordDuration((dependencies.clock.elapsedMs() - arrivedMs) / 1000)
     return answer
@@ -126,49 +158,67 @@ export class AdmissionServer {
   #readBody(request: IncomingMessage, response: ServerResponse, route: Route | undefined, answer: (body: string) => Answer | Promise<Answer>): void {
     const chunks: Buffer[] = []
     let size = 0
+    let isRead = false
     let isDone = false
     this.#reviews += 1
+    const finish = (made: Answer): void => {
+      release()
+      respond(request, response, made)
+    }
     const release = (): void => {
       if (isDone) return
       isDone = true
+      chunks.length = 0
       this.#reviews -= 1
       this.#heldBytes -= size
     }
-    const abandon = (early: Answer): void => {
+    // Not a rule that failed, but a defect of ours: it must not end the process.
+    const fail = (): void => {
+      this.#count('internalError', route)
+      finish(errorAnswer(500, 'internal error'))
+    }
+    // Who asked has given up, or was cut off for taking too long.
+    const abandon = (): void => {
+      if (isDone) return
+      this.#count('timedOut', route)
       release()
-      chunks.length = 0
-      respond(request, response, early)
     }
     request.on('data', (chunk: Buffer) => {
       if (isDone) return
       size += chunk.length
       this.#heldBytes += chunk.length
-      if (size > this.#options.maxBodyBytes) {
-        if (route !== undefined) this.#options.review.recorder.recordUndecided('tooLarge', route.failureClass)
-        abandon(this.#tooLarge())
-      } else if (this.#heldBytes > this.#options.maxHeldBytes) {
-        if (route !== undefined) this.#options.review.recorder.recordUndecided('shed', route.failureClass)
-        abandon(errorAnswer(503, 'too many large requests at once'))
+      if (size > this.#options.maxBodyBytes) finish(this.#tooLarge(route))
+      else if (this.#heldBytes > this.#options.maxHeldBytes) {
+        this.#count('shed', route)
+        finish(errorAnswer(503, 'too many large requests at once'))
       } else chunks.push(chunk)
     })
-    request.on('error', release)
-    request.on('close', release)
+    request.on('error', abandon)
+    request.on('close', () => {
+      if (!isRead) abandon()
+    })
     request.on('end', () => {
       if (isDone) return
-      const body = Buffer.concat(chunks).toString('utf8')
-      const made = answer(body)
-      if (!(made instanceof Promise)) {
-        release()
-        respond(request, response, made)
+      isRead = true
+      if (route !== undefined && this.#reviews > this.#options.maxReviews) {
+        const uid = UID_IN_BODY.exec(Buffer.concat(chunks).toString('utf8'))?.[1] ?? ''
+        finish(undecided(uid, route, 'shed', 'too many requests at once', this.#options.review))
         return
       }
-      made.then(
-        (late) => {
-          release()
-          respond(request, response, late)
-        },
-        () => abandon(errorAnswer(500, 'internal error')),
-      )
+      this.#enqueue(() => {
+        if (isDone) return
+        if (!request.socket.writable) {
+          abandon()
+          return
+        }
+        try {
+          const made = answer(Buffer.concat(chunks).toString('utf8'))
+          if (made instanceof Promise) made.then(finish, fail)
+          else finish(made)
+        } catch {
+          fail()
+        }
+      })
     })
   }
 }
