@@ -61,6 +61,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
       'object.n.all(x, true)',
       'object.s.all(x, true)',
       "'%s'.format([object])",
+      "'%s'.format([{'a': 1, 'b': [1.5, 'x', null]}])",
       'dyn(optional.none())[0]',
       "'x'.matches(object.nope) && false",
       'object.nope in {}',

@@ -37,9 +37,14 @@ function stringClause(budget: CostBudget, value: CelValue, depth: number): Forma
   return fail('InvalidArgument', `error during formatting: could not convert argument ${goQuote(message)} to string`)
 }
 
+// A value inside another costs by itself: a long list of small ones is as much work as one large one.
+function sizeCost(size: number, depth: number): number {
+  return depth === 0 ? Math.floor(size / 10) : 2 + size
+}
+
 function listText(budget: CostBudget, list: readonly CelValue[], depth: number): Formatted {
   if (depth > MAX_DEPTH) return fail('InvalidArgument', 'error during formatting: value nests too deeply')
-  budget.charge(Math.floor(list.length / 10))
+  budget.charge(sizeCost(list.length, depth))
   const texts: string[] = []
   for (const element of list) {
     const text = elementText(budget, element, depth + 1)
@@ -51,7 +56,7 @@ function listText(budget: CostBudget, list: readonly CelValue[], depth: number):
 
 function mapText(budget: CostBudget, map: CelValue, depth: number): Formatted {
   if (depth > MAX_DEPTH) return fail('InvalidArgument', 'error during formatting: value nests too deeply')
-  budget.charge(Math.floor(mapSize(map) / 10))
+  budget.charge(sizeCost(mapSize(map), depth))
   const pairs: (readonly [string, string])[] = []
   for (const [key, element] of mapEntries(map)) {
     if (!(typeof key === 'string' || typeof key === 'boolean' || isInt(key) || key instanceof Uint)) {

@@ -45,6 +45,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** Quotes a string as Go's `%q` does. */
 export function goQuote(text: string): string {
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`
   let quoted = '"'
   for (const char of text) {
     const known = ESCAPES[char]

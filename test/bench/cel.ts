@@ -73,7 +73,7 @@ function field(line: string, name: string): number {
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 /** Times the rules with both engines in turn and prints the ratios. */
-async function main(): Promise<void> {
+export async function benchCel(): Promise<void> {
   const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
   const oracle = await buildOracle()
   const object = deployment(3)
@@ -107,4 +107,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+if (import.meta.main) await benchCel()
