@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { DecisionRecord, OutcomeRecord } from '../src/evidence/index.ts'
-import { type Case, type CaseRequest, DOOR_NAMES, type ExpectedOutcome, readCases } from './doors/case.ts'
+import { type Case, type CaseRequest, DOOR_NAMES, type DoorName, type ExpectedOutcome, readCases } from './doors/case.ts'
 import { DOORS, requestsFor } from './doors/doors.ts'
 
 const FEWEST_CASES = 60
@@ -36,9 +36,16 @@ const byName = (requests: readonly CaseRequest[], value: (request: CaseRequest, 
   Object.fromEntries(requests.map((request, index) => [request.name, value(request, index)]))
 
 describe.each(cases.map((subject): [string, Case] => [subject.name, subject]))('%s', (_name, subject) => {
+  const judged = new Map<DoorName, Promise<readonly DecisionRecord[]>>()
+  const through = (door: DoorName): Promise<readonly DecisionRecord[]> => {
+    const known = judged.get(door) ?? DOORS[door](subject)
+    judged.set(door, known)
+    return known
+  }
+
   test.each(DOOR_NAMES)('through %s', async (door) => {
     const requests = requestsFor(subject, door)
-    const records = await DOORS[door](subject)
+    const records = await through(door)
     expect(records.length).toBe(requests.length)
     const seen = byName(requests, (request, index) => {
       const record = records[index]
@@ -51,7 +58,7 @@ describe.each(cases.map((subject): [string, Case] => [subject.name, subject]))('
     const shared = subject.requests.filter(({ notThrough }) => Object.keys(notThrough).length === 0)
     const all = await Promise.all(
       DOOR_NAMES.map(async (door) => {
-        const records = await DOORS[door](subject)
+        const records = await through(door)
         return byName(requestsFor(subject, door), (_request, index) => records[index])
       }),
     )

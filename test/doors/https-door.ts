@@ -1,4 +1,4 @@
-import { request as httpsRequest } from 'node:https'
+import { Agent, request as httpsRequest } from 'node:https'
 import { AdmissionServer, type GuardDependencies, type ReviewDependencies } from '../../src/admission/index.ts'
 import { type AdmissionResponse, defaultEnforcementProfile } from '../../src/api/index.ts'
 import { makeAuthority, makeServingCertificate } from '../../src/controllers/index.ts'
@@ -11,6 +11,8 @@ import { DIGEST_KEY, NOW } from './world.ts'
 export interface OpenDoor {
   readonly port: number
   readonly ca: string
+  /** Keeps its connections, as the API server does. */
+  readonly agent: Agent
   /** What it reported of its work so far. */
   readonly decisions: readonly Decision[]
   readonly undecided: readonly UndecidedReason[]
@@ -56,7 +58,12 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, maxBodyBytes
     maxHeldBytes: maxHeldBytes ?? 256 * 1024 * 1024,
   })
   const port = await server.listen(0, '127.0.0.1')
-  return { port, ca: authority.cert, decisions, undecided, close: () => server.close() }
+  const agent = new Agent({ keepAlive: true, ca: authority.cert })
+  const close = async (): Promise<void> => {
+    agent.destroy()
+    await server.close()
+  }
+  return { port, ca: authority.cert, agent, decisions, undecided, close }
 }
 
 export interface HttpAnswer {
@@ -64,11 +71,11 @@ export interface HttpAnswer {
   readonly text: string
 }
 
-/** Sends one POST over a connection of its own. */
-export function post({ port, ca }: OpenDoor, path: string, body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
+/** Sends one POST. */
+export function post({ port, agent }: OpenDoor, path: string, body: string | Buffer, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(
-      { host: '127.0.0.1', port, path, ca, method: 'POST', agent: false, headers: { 'content-type': 'application/json', ...headers } },
+      { host: '127.0.0.1', port, path, agent, method: 'POST', headers: { 'content-type': 'application/json', ...headers } },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
