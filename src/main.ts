@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
+import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { AdmissionServer, makeHealthApp, makeMetricsApp } from './admission/index.ts'
 import { type AdmissionRequest, type Config, describeFieldIssue, isRecord, OperationalError, parseConfig } from './api/index.ts'
@@ -64,7 +65,8 @@ class BylawOperator {
   readonly #logger: Logger
   readonly #namespace: string
   readonly #name: string
-  readonly #identity = `${process.env['HOSTNAME'] ?? 'local'}-${randomBytes(3).toString('hex')}`
+  /** A container that was started again in the same Pod is the same replica. */
+  readonly #identity = process.env['HOSTNAME'] ?? hostname()
   readonly #client: KubeClient
   readonly #watching: WatchingOperator
   readonly #cluster: KubeCluster
@@ -104,10 +106,13 @@ class BylawOperator {
     this.#stops.push(() => discovery.stop())
     await discovery.start()
     const events = new EventWriter({ cluster, instance: this.#identity, now, logger })
-    const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger })
+    const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger, onLeading: () => lead() })
     const namespaces = new NamespaceSync(cluster, logger, () => {})
     const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
-    const certificates = this.#certificates(() => registrations.request())
+    const certificates = this.#certificates(
+      () => registrations.request(),
+      (authority) => registrations.trustedForMs(authority),
+    )
     const registrations: RegistrationSync = new RegistrationSync({
       cluster,
       name: this.#name,
@@ -120,7 +125,11 @@ class BylawOperator {
         clientConfig: (path) => this.#clientConfig(path, certificates.bundle()),
         facts: { servedVersions: discovery.servedVersions, isNamespaced: discovery.isNamespaced },
       }),
+      isLeader: () => lease.isLeader,
+      refresh: () => certificates.refresh(),
+      now,
       onDrift: () => this.#metrics.recordDrift(),
+      onTrust: () => certificates.request(),
       onRegistered: () => status.request(),
     })
     const policies: PolicySync = new PolicySync({
@@ -149,10 +158,15 @@ class BylawOperator {
       store: this.#store,
       counter: this.#counter,
       isRegistered: (policy) => registrations.isRegistered(policy),
+      isLeader: () => lease.isLeader,
       events,
       now,
       logger,
     })
+    const lead = (): void => {
+      registrations.request()
+      status.request()
+    }
     this.#stops.push(
       () => status.stop(),
       () => registrations.stop(),
@@ -198,7 +212,7 @@ class BylawOperator {
   }
 
   /** The serving certificate, made or read, behind one face. */
-  #certificates(onBundle: () => void) {
+  #certificates(onBundle: () => void, trustedForMs: (authority: string) => number | undefined) {
     const { source, certFile, keyFile, caFile } = this.#config.certificates
     if (source === 'Files' && certFile !== undefined && keyFile !== undefined && caFile !== undefined) {
       const read = (): KeyPair => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') })
@@ -218,6 +232,8 @@ class BylawOperator {
           timer.unref()
           return served
         },
+        request: () => {},
+        refresh: async () => {},
         stop: () => clearInterval(timer),
       }
     }
@@ -229,6 +245,7 @@ class BylawOperator {
       hosts: this.#hosts(),
       now: () => new Date(),
       logger: this.#logger,
+      trustedForMs,
       onServing: (pair) => replace(pair),
       onBundle,
     })
@@ -242,6 +259,8 @@ class BylawOperator {
         replace = onServing
         return first
       },
+      request: () => sync.request(),
+      refresh: () => sync.refresh(),
       stop: () => sync.stop(),
     }
   }

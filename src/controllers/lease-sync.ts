@@ -3,20 +3,32 @@ import type { Logger } from '../evidence/index.ts'
 import type { Cluster, ObjectAddress } from './cluster.ts'
 import { Loop } from './loop.ts'
 
-const RENEW_MS = 10_000
-const DURATION_SECONDS = 30
+/** How often the leader renews the Lease, and the others look at it. */
+const RENEW_MS = 3_000
+const DURATION_SECONDS = 15
+const RELEASE_TIMEOUT_MS = 2_000
 const CONFIRM_SHRINK = 'bylaw.dev/confirm-shrink'
 
 const micro = (date: Date): string => date.toISOString().replace('Z', '000Z')
 
-/** Keeps the instance's Lease alive: the place where people see who runs, and where they confirm what Bylaw would not do by itself. */
+/**
+ * Holds the instance's Lease, or waits for it: whoever has it leads. It is also where people see who runs, and where they confirm what
+ * Bylaw would not do by itself. A Lease that nobody has renewed for its whole duration, by our own clock, is free.
+ */
 export class LeaseSync {
   readonly #cluster: Cluster
   readonly #address: ObjectAddress
   readonly #holder: string
   readonly #now: () => Date
   readonly #loop: Loop
+  readonly #logger: Logger
+  readonly #onLeading: () => void
   #timer: NodeJS.Timeout | undefined
+  #isStopped = false
+  /** Time of our last renewal; undefined while somebody else holds the Lease. */
+  #renewedMs: number | undefined
+  /** The last sign of life of another holder, and when we first saw it. */
+  #other: { readonly sign: string; readonly sinceMs: number } = { sign: '', sinceMs: 0 }
 
   constructor(options: {
     readonly cluster: Cluster
@@ -25,11 +37,15 @@ export class LeaseSync {
     readonly holder: string
     readonly now: () => Date
     readonly logger: Logger
+    /** Called when this replica begins to lead. */
+    readonly onLeading: () => void
   }) {
     this.#cluster = options.cluster
     this.#address = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases', namespace: options.namespace, name: options.name }
     this.#holder = options.holder
     this.#now = options.now
+    this.#logger = options.logger
+    this.#onLeading = options.onLeading
     this.#loop = new Loop('lease', () => this.#renew(), options.logger)
   }
 
@@ -39,9 +55,26 @@ export class LeaseSync {
     this.#timer.unref()
   }
 
-  stop(): void {
+  /** Whether this replica is the one that writes what all of them share. */
+  get isLeader(): boolean {
+    return this.#renewedMs !== undefined && this.#now().getTime() - this.#renewedMs < DURATION_SECONDS * 1000
+  }
+
+  /** Gives the Lease up, so that another replica need not wait for its end. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
     clearInterval(this.#timer)
     this.#loop.stop()
+    if (!this.isLeader) return
+    this.#renewedMs = undefined
+    try {
+      const lease = await this.#cluster.find(this.#address, RELEASE_TIMEOUT_MS)
+      const spec = lease === undefined ? {} : this.#specOf(lease)
+      if (lease === undefined || spec['holderIdentity'] !== this.#holder) return
+      await this.#cluster.replace(this.#address, { ...lease, spec: { ...spec, holderIdentity: '' } })
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+    }
   }
 
   /** Whether somebody has confirmed that policies were meant to go; a confirmation counts once. */
@@ -54,18 +87,41 @@ export class LeaseSync {
   }
 
   async #renew(): Promise<void> {
-    const now = micro(this.#now())
+    const now = this.#now()
     const lease = await this.#cluster.find(this.#address)
-    try {
-      if (lease === undefined) await this.#cluster.create(this.#address, this.#make(now))
-      else await this.#cluster.replace(this.#address, { ...lease, spec: this.#spec(lease, now) })
-    } catch (error) {
-      if (!(error instanceof OperationalError && error.code === 'KubeConflict')) throw error
+    if (lease !== undefined && this.#isHeldByAnother(lease, now)) {
+      this.#renewedMs = undefined
+      return
     }
+    try {
+      if (lease === undefined) await this.#cluster.create(this.#address, this.#make(micro(now)))
+      else await this.#cluster.replace(this.#address, { ...lease, spec: this.#spec(lease, micro(now)) })
+    } catch (error) {
+      if (error instanceof OperationalError && error.code === 'KubeConflict') return
+      throw error
+    }
+    const wasLeader = this.isLeader
+    if (this.#isStopped) return
+    this.#renewedMs = now.getTime()
+    if (wasLeader) return
+    this.#logger.info('this replica leads', { holder: this.#holder })
+    this.#onLeading()
+  }
+
+  #isHeldByAnother(lease: KubernetesObject, now: Date): boolean {
+    const { holderIdentity, renewTime } = this.#specOf(lease)
+    if (typeof holderIdentity !== 'string' || holderIdentity === '' || holderIdentity === this.#holder) return false
+    const sign = `${holderIdentity} ${String(renewTime)}`
+    if (this.#other.sign !== sign) this.#other = { sign, sinceMs: now.getTime() }
+    return now.getTime() - this.#other.sinceMs < DURATION_SECONDS * 1000
+  }
+
+  #specOf(lease: KubernetesObject): Readonly<Record<string, unknown>> {
+    return isRecord(lease['spec']) ? lease['spec'] : {}
   }
 
   #spec(lease: KubernetesObject, now: string): Readonly<Record<string, unknown>> {
-    const before = isRecord(lease['spec']) ? lease['spec'] : {}
+    const before = this.#specOf(lease)
     const isOurs = before['holderIdentity'] === this.#holder
     const transitions = typeof before['leaseTransitions'] === 'number' ? before['leaseTransitions'] : 0
     return {

@@ -22,6 +22,8 @@ export interface StatusSyncOptions {
   readonly store: RuleSetStore
   readonly counter: DecisionCounter
   readonly isRegistered: (policy: EnforcedPolicy) => boolean
+  /** Whether this replica is the one that writes. */
+  readonly isLeader: () => boolean
   readonly events: EventWriter
   readonly now: () => Date
   readonly logger: Logger
@@ -83,7 +85,7 @@ export class StatusSync {
 
   async #run(): Promise<void> {
     const ruleSet = this.#options.store.snapshot()
-    if (ruleSet === undefined) return
+    if (ruleSet === undefined || !this.#options.isLeader()) return
     for (const state of this.#options.policies.states()) await this.#writePolicy(state)
     for (const object of this.#options.policies.exceptions()) await this.#writeException(object)
     await this.#writeProfiles()

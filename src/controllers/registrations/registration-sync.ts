@@ -12,8 +12,15 @@ export interface RegistrationSyncOptions {
   readonly registration: () => RegistrationOptions
   /** The operator's ClusterRole, if it has one: with it the registration goes away. */
   readonly ownerName: string
+  /** Whether this replica is the one that writes; the others only look. */
+  readonly isLeader: () => boolean
+  /** Takes up what other replicas have stored, before anything is written over. */
+  readonly refresh: () => Promise<void>
+  readonly now: () => Date
   readonly logger: Logger
   readonly onDrift: () => void
+  /** Called when the trusted certificates were seen to be others than before. */
+  readonly onTrust: () => void
   /** Called when the registration has been read back as it has to be. */
   readonly onRegistered: () => void
 }
@@ -22,6 +29,16 @@ const SETTLE_MS = 20
 
 const stateOf = ({ revision, levels }: EnforcedPolicy): string =>
   [revision, ...[...levels.byEnvironment].map(([name, { level }]) => `${name}=${level}`)].join(' ')
+
+/** The bundle of certificates that all entries have, PEM; empty where they differ or there are none. */
+function commonBundle(webhooks: unknown): string {
+  const bundles = (Array.isArray(webhooks) ? webhooks : []).map((webhook) => {
+    const clientConfig = isRecord(webhook) ? webhook['clientConfig'] : undefined
+    return isRecord(clientConfig) && typeof clientConfig['caBundle'] === 'string' ? clientConfig['caBundle'] : ''
+  })
+  const [first = ''] = bundles
+  return bundles.every((bundle) => bundle === first) ? Buffer.from(first, 'base64').toString('utf8') : ''
+}
 
 /** Keeps the ValidatingWebhookConfiguration as the rule set needs it, whoever changes it. */
 export class RegistrationSync {
@@ -34,6 +51,8 @@ export class RegistrationSync {
   #registeredRevision: string | undefined
   /** What each policy was when a registration for it was read back. */
   #registered: ReadonlyMap<string, string> = new Map()
+  /** The certificates that all entries were last seen to trust, and since when. */
+  #trust: { readonly bundle: string; readonly sinceMs: number } = { bundle: '', sinceMs: 0 }
 
   constructor(options: RegistrationSyncOptions) {
     const { cluster, name, logger } = options
@@ -48,6 +67,11 @@ export class RegistrationSync {
   /** Whether the API server has been read back to call for this policy at the levels that it has now. */
   isRegistered(policy: EnforcedPolicy): boolean {
     return this.#registered.get(policy.identity.name) === stateOf(policy)
+  }
+
+  /** For how long the API server has been seen to trust a certificate in every entry; undefined where it does not. */
+  trustedForMs(certificate: string): number | undefined {
+    return this.#trust.bundle.includes(certificate.trim()) ? this.#options.now().getTime() - this.#trust.sinceMs : undefined
   }
 
   /** Takes up a new rule set. */
@@ -69,23 +93,34 @@ export class RegistrationSync {
   async #run(): Promise<void> {
     const ruleSet = this.#ruleSet
     if (ruleSet === undefined) return
-    const wanted = computeWebhooks(ruleSet, this.#options.registration())
-    const stored = await this.#options.cluster.find(this.#address)
-    if (stored !== undefined && isEqualJson(stored['webhooks'], wanted)) {
-      this.#written = wanted
-      this.#confirm(ruleSet)
-      return
+    const { cluster, registration, refresh, isLeader, logger } = this.#options
+    const stored = await cluster.find(this.#address)
+    this.#observe(stored)
+    if (!isEqualJson(stored?.['webhooks'], computeWebhooks(ruleSet, registration()))) {
+      if (!isLeader()) return
+      await refresh()
     }
-    if (stored === undefined ? this.#written !== undefined : isEqualJson(this.#written, wanted)) {
-      this.#options.logger.warn('registration was changed by someone else and is repaired', { name: this.#address.name })
-      this.#options.onDrift()
+    const wanted = computeWebhooks(ruleSet, registration())
+    if (!isEqualJson(stored?.['webhooks'], wanted)) {
+      if (stored === undefined ? this.#written !== undefined : isEqualJson(this.#written, wanted)) {
+        logger.warn('registration was changed by someone else and is repaired', { name: this.#address.name })
+        this.#options.onDrift()
+      }
+      await this.#write(stored, wanted)
+      const readBack = await cluster.find(this.#address)
+      this.#observe(readBack)
+      if (!isEqualJson(readBack?.['webhooks'], wanted)) throw new Error('the registration was not read back as it was written')
+      logger.info('registration written', { name: this.#address.name, entries: wanted.length, revision: ruleSet.revision })
     }
-    await this.#write(stored, wanted)
-    const readBack = await this.#options.cluster.find(this.#address)
-    if (!isEqualJson(readBack?.['webhooks'], wanted)) throw new Error('the registration was not read back as it was written')
     this.#written = wanted
-    this.#options.logger.info('registration written', { name: this.#address.name, entries: wanted.length, revision: ruleSet.revision })
     this.#confirm(ruleSet)
+  }
+
+  #observe(registration: KubernetesObject | undefined): void {
+    const bundle = commonBundle(registration?.['webhooks'])
+    if (bundle === this.#trust.bundle) return
+    this.#trust = { bundle, sinceMs: this.#options.now().getTime() }
+    this.#options.onTrust()
   }
 
   #confirm({ revision, policies }: RuleSet): void {
