@@ -41,7 +41,8 @@ export interface ResourceFacts {
 const NAMESPACES = 'namespaces'
 const SCOPES: readonly Scope[] = ['Namespaced', 'Cluster']
 
-const partsOf = (pattern: string): readonly [string, string] => {
+/** Resource and subresource of a pattern; the latter is empty where there is none. */
+export const partsOf = (pattern: string): readonly [string, string] => {
   const slash = pattern.indexOf('/')
   return slash < 0 ? [pattern, ''] : [pattern.slice(0, slash), pattern.slice(slash + 1)]
 }

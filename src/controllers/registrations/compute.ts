@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Lane, RuleSet } from '../../rules/index.ts'
-import { type Cell, cellsOf, coversCell, inZone, isFailClosed, overlaps, type ResourceFacts, type Zone } from './cells.ts'
+import { type Lane, namesResource, type RuleSet } from '../../rules/index.ts'
+import { type Cell, cellsOf, coversCell, inZone, isFailClosed, overlaps, partsOf, type ResourceFacts, type Zone } from './cells.ts'
 import {
   DEFINITION_DELETION,
   labelChangeCondition,
@@ -80,8 +80,16 @@ export function toRules(cells: readonly Cell[]): WebhookRule[] {
     .sort(([a], [b]) => byText(a, b))
     .map(([, own]): WebhookRule => {
       const [{ group = '', version = '', scope = 'Namespaced', operations: wanted = [] } = {}] = own
-      return { apiGroups: [group], apiVersions: [version], operations: wanted, resources: own.map(({ resource }) => resource).sort(), scope }
+      return { apiGroups: [group], apiVersions: [version], operations: wanted, resources: withoutCovered(own.map(({ resource }) => resource)).sort(), scope }
     })
+}
+
+/** The API server refuses a rule, and with it the whole configuration, that names beside a pattern what the pattern names already. */
+function withoutCovered(resources: readonly string[]): string[] {
+  return resources.filter((resource) => {
+    const [name, subResource] = partsOf(resource)
+    return !resources.some((pattern) => pattern !== resource && namesResource(pattern, name, subResource))
+  })
 }
 
 /** Splits cells so that no entry asks for one resource in two versions: it would get one of them only, and policies on the other would be off. */
