@@ -3,7 +3,7 @@ import type { Expr, HasExpr, IndexExpr, SelectExpr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, localSlot, readSlot, type Scope } from './compile-context.ts'
 import { CelError } from './failure.ts'
 import { typeValue } from './lib-conversions.ts'
-import { type CelValue, hasFields, isPlainName, NONE } from './values.ts'
+import { type CelValue, hasFields, isPlainName, NONE, Optional } from './values.ts'
 
 /** A variable, a type's name, or a macro's variable. */
 export function compileName(context: CompileContext, expr: Expr, name: string, scope: Scope | undefined): Code {
@@ -22,6 +22,7 @@ function slotOf(context: CompileContext, expr: Expr, name: string, scope: Scope 
 // A select may stand for a whole name: `variables.image`, `google.protobuf.Timestamp`.
 function isName(context: CompileContext, expr: Expr): boolean {
   if (expr.kind === 'ident') return context.checked.resolved.get(expr)?.kind !== 'type'
+  if (expr.kind === 'select' && expr.optional) return false
   return context.checked.resolved.get(expr)?.kind === 'variable'
 }
 
@@ -43,7 +44,7 @@ function plainStep(context: CompileContext, expr: Expr): string | undefined {
 export function compileSelect(context: CompileContext, expr: SelectExpr, scope: Scope | undefined): Code {
   const resolution = context.checked.resolved.get(expr)
   if (resolution?.kind === 'type') return constantCode(typeValue(resolution.name))
-  if (resolution?.kind === 'variable') return compileName(context, expr, resolution.name, scope)
+  if (resolution?.kind === 'variable') return compileVariable(compileName(context, expr, resolution.name, scope), expr)
   const chain = compileChain(context, expr, scope)
   if (chain !== undefined) return chain
   const operand = context.compile(expr.operand, scope)
@@ -51,6 +52,18 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   const cost = operand.cost + stepCost(expr.operand)
   if (expr.optional) return optionalStep((frame) => selectOptional(operand.run(frame), field), cost)
   return { run: (frame) => select(operand.run(frame), field), cost }
+}
+
+// A variable of the policy is a field that is always there: Kubernetes charges for `variables` and for the step from it.
+function compileVariable({ run, cost }: Code, { optional }: SelectExpr): Code {
+  if (!optional) return { run, cost: cost + 1 }
+  const read: Evaluator = (frame) => {
+    const value = run(frame)
+    if (value instanceof CelError) return value
+    frame.budget.charge(1)
+    return new Optional(value)
+  }
+  return { run: read, cost }
 }
 
 // A step to something that is not there costs nothing.
@@ -90,7 +103,7 @@ function compileChain(context: CompileContext, expr: Expr, scope: Scope | undefi
   if (names.length === 0) return undefined
   if (isName(context, base)) {
     const slot = slotOf(context, base, base.kind === 'ident' ? base.name : '', scope)
-    return { run: slotChain(slot, names), cost: 1 + names.length }
+    return { run: slotChain(slot, names), cost: (base.kind === 'ident' ? 1 : 2) + names.length }
   }
   const operand = context.compile(base, scope)
   return { run: valueChain(operand.run, names), cost: operand.cost + names.length + (isChain(base) ? 0 : 1) }
@@ -150,9 +163,16 @@ function walk(root: CelValue, names: readonly string[]): CelValue {
   return value
 }
 
+const passError = (value: CelValue): CelError | true => (value instanceof CelError ? value : true)
+
 /** `has(operand.field)`; the selection costs nothing, only its operand does. */
 export function compileHas(context: CompileContext, expr: HasExpr, scope: Scope | undefined): Code {
   const { operand: operandExpr, field } = expr.target
+  const resolution = context.checked.resolved.get(expr.target)
+  if (resolution?.kind === 'variable') {
+    const { run, cost } = compileName(context, expr.target, resolution.name, scope)
+    return { run: (frame) => passError(run(frame)), cost }
+  }
   const operand = context.compile(operandExpr, scope)
   const cost = operand.cost + (isChain(operandExpr) ? 0 : 1)
   if (!isPlainName(field)) return { run: (frame) => hasField(operand.run(frame), field), cost }

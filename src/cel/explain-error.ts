@@ -24,7 +24,7 @@ export function explainError(program: ExplainedProgram, expr: Expr, wanted: bool
     for (const child of failed) explainError(program, child, wantedOf(expr, child, wanted), scope, test)
     return
   }
-  if (explainVariableError(program, expr, wanted) || explainReading(program, expr, scope)) return
+  if (explainVariableError(program, expr.kind === 'has' ? expr.target : expr, wanted) || explainReading(program, expr, scope)) return
   if (expr.kind === 'unary' || expr.kind === 'conditional') {
     explainLoosely(program, test, true, scope)
     return
