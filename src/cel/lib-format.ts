@@ -6,7 +6,7 @@ import { mapEntries, mapSize } from './maps.ts'
 import { exponentText, fixedText, groupThousands } from './numerals.ts'
 import { compareStrings } from './ordering.ts'
 import { goQuote } from './text.ts'
-import { type CelValue, doubleOf, isBytes, isDouble, isInt, isList, isMap, kindOf, TypeValue, typeName, Uint } from './values.ts'
+import { type CelValue, Duration, doubleOf, isBytes, isDouble, isInt, isList, isMap, kindOf, Timestamp, TypeValue, typeName, Uint } from './values.ts'
 
 const MAX_DEPTH = 100
 const MAX_PRECISION = 1_000
@@ -76,12 +76,13 @@ function elementText(budget: CostBudget, value: CelValue, depth: number): Format
     const double = doubleOf(value)
     return Number.isFinite(double) ? fixedText(double, 6) : goQuote(Number.isNaN(double) ? 'NaN' : double > 0 ? '+Inf' : '-Inf')
   }
-  if (value instanceof TypeValue) return `type(${value.$name})`
   const kind = kindOf(value)
   if (kind === 'optional' || kind === 'opaque') return fail('InvalidArgument', `error during formatting: no formatting function for ${typeName(value)}`)
   const text = stringClause(budget, value, depth)
   if (typeof text !== 'string') return text
   if (typeof value === 'string') return goQuote(text)
+  if (value instanceof Timestamp) return `timestamp(${goQuote(text)})`
+  if (value instanceof Duration) return `duration(${goQuote(text)})`
   return isBytes(value) ? `b${goQuote(text)}` : text
 }
 
@@ -94,14 +95,15 @@ function fixedClause(value: CelValue, precision: number): Formatted {
   const double = doubleArgument(value)
   if (double === undefined) return wrong('fixed-point', 'doubles', value)
   if (!Number.isFinite(double)) return infinityText(double)
-  return groupThousands(fixedText(double, precision))
+  // Adding 0 turns -0 into 0, which is how Kubernetes prints it here.
+  return groupThousands(fixedText(double + 0, precision))
 }
 
-// Kubernetes' version of the library ignores the precision here.
-function scientificClause(value: CelValue): Formatted {
+// Kubernetes' version of the library takes the precision for the least width here.
+function scientificClause(value: CelValue, width: number): Formatted {
   const double = doubleArgument(value)
   if (double === undefined) return wrong('scientific', 'doubles', value)
-  return Number.isFinite(double) ? exponentText(double) : infinityText(double)
+  return (Number.isFinite(double) ? exponentText(double) : infinityText(double)).padStart(width)
 }
 
 function doubleArgument(value: CelValue): number | undefined {
@@ -145,7 +147,7 @@ function clause(budget: CostBudget, verb: string, precision: number, value: CelV
     case 'f':
       return fixedClause(value, precision)
     case 'e':
-      return scientificClause(value)
+      return scientificClause(value, precision)
     case 'b':
       return binaryClause(value)
     case 'o':

@@ -34,7 +34,7 @@ const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 
 /** A finite double as `3.140000×10⁰⁰`, six digits. */
 export function exponentText(value: number): string {
-  const [mantissa = '', exponent = ''] = (Object.is(value, -0) ? '-0.000000e+0' : value.toExponential(6)).split('e')
+  const [mantissa = '', exponent = ''] = (value + 0).toExponential(6).split('e')
   const digits = exponent.slice(1).padStart(2, '0')
   const raised = Array.from(digits, (digit) => SUPERSCRIPTS.charAt(Number(digit))).join('')
   return `${mantissa}×10${exponent.startsWith('-') ? '⁻' : ''}${raised}`
