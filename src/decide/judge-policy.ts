@@ -1,16 +1,6 @@
 import { type KubernetesObject, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
-import {
-  type Candidate,
-  type CompiledExpression,
-  fitsRules,
-  isDenying,
-  isExcluded,
-  isNamespaceObject,
-  type Rule,
-  type RuleSet,
-  toVirtualPod,
-} from '../rules/index.ts'
+import { type Candidate, type CompiledExpression, fitsRules, isDenying, isNamespaceObject, type Rule, type RuleSet, toVirtualPod } from '../rules/index.ts'
 import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
@@ -72,11 +62,11 @@ class PolicyJudgement {
   }
 
   outcomes(): readonly RuleOutcome[] {
-    const { policy, match } = this.#candidate
+    const { match } = this.#candidate
     const { input } = this.#context
     const { request } = input
     if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return []
-    if (!fitsRules(match, request) || isExcluded(policy.policy.spec.matchConstraints, request)) return []
+    if (!fitsRules(match, request)) return []
     const selected = this.#namespaceIsSelected()
     if (selected === false) return []
     const view = this.#view()

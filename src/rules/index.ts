@@ -4,7 +4,6 @@ export { type CompileIssue, type CompileIssueCode, describeIssue } from './issue
 export { type EffectiveLevel, isDenying, levelsOf, type PolicyLevels, rankOfLevel, stricterLevel } from './levels.ts'
 export {
   fitsRules,
-  isExcluded,
   isNamespaceObject,
   type Lane,
   matchResource,

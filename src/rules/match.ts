@@ -22,16 +22,26 @@ export type NamespaceState =
   | { readonly kind: 'found'; readonly object: KubernetesObject }
   | { readonly kind: 'unknown'; readonly reason: string }
 
-/** The resource rules of one policy that name one resource, ready to be tested against requests for it. */
+/** A resource rule that names the resource in question, ready to be tested. */
+interface RuleTest {
+  readonly operations: ReadonlySet<Operation>
+  readonly versions: readonly string[]
+  readonly scope: ResourceRule['scope']
+  /** Undefined where every name fits. */
+  readonly names: ReadonlySet<string> | undefined
+}
+
+/** What one policy says of one resource, ready to be tested against requests for it. */
 export interface ResourceMatch {
   readonly lane: Lane
   /** The version that the policy is written for; `*` in lane `any`. */
   readonly version: string
   /** Set where the object is a workload and the policy judges the Pod that it would make. */
   readonly template: PodTemplate | undefined
-  readonly rules: readonly ResourceRule[]
   /** Operations at which the resource is judged. */
   readonly operations: ReadonlySet<Operation>
+  readonly rules: readonly RuleTest[]
+  readonly exclusions: readonly RuleTest[]
 }
 
 /** Tells which versions of a resource the cluster serves, preferred first; undefined where that is not known. */
@@ -57,7 +67,10 @@ export function operationsOf(rule: ResourceRule): readonly Operation[] {
   return OPERATIONS.filter((operation) => rule.operations.some((listed) => listed === '*' || listed === operation))
 }
 
-const allOperations = (rules: readonly ResourceRule[]): ReadonlySet<Operation> => new Set(rules.flatMap(operationsOf))
+function toTest(rule: ResourceRule): RuleTest {
+  const { apiVersions, scope, resourceNames = [] } = rule
+  return { operations: new Set(operationsOf(rule)), versions: apiVersions, scope, names: resourceNames.length === 0 ? undefined : new Set(resourceNames) }
+}
 
 function canonicalVersion(rules: readonly ResourceRule[], served: readonly string[] | undefined): string {
   const listed = [...new Set(rules.flatMap((rule) => rule.apiVersions))]
@@ -65,80 +78,70 @@ function canonicalVersion(rules: readonly ResourceRule[], served: readonly strin
   return listed.find((version) => served?.includes(version)) ?? listed[0] ?? '*'
 }
 
-/** A Pod is also made by what carries its template, and changed through two subresources: a policy on Pods meets it there too. */
-function podRules(constraints: MatchConstraints): readonly ResourceRule[] {
-  return constraints.resourceRules.filter(
-    (rule) =>
-      namesTarget(rule, '', 'pods', '') &&
-      names(rule.apiVersions, 'v1') &&
-      operationsOf(rule).some((operation) => operation === 'CREATE' || operation === 'UPDATE'),
-  )
+interface Target {
+  readonly group: string
+  readonly resource: string
+  readonly subResource: string
 }
 
-function indirectMatch(constraints: MatchConstraints, group: string, resource: string, subResource: string): ResourceMatch | undefined {
+const exclusionsOf = ({ excludeResourceRules }: MatchConstraints, { group, resource, subResource }: Target): readonly RuleTest[] =>
+  excludeResourceRules.filter((rule) => namesTarget(rule, group, resource, subResource)).map(toTest)
+
+/** The operations at which a Pod comes into being or changes. */
+const POD_CHANGES: readonly Operation[] = ['CREATE', 'UPDATE']
+
+/**
+ * A Pod is also made by what carries its template, and changed through two subresources: a policy on Pods meets it there too,
+ * at whatever operation, since a changed template makes new Pods. A rule for Pods of certain names says nothing of templates.
+ */
+function indirectMatch(constraints: MatchConstraints, target: Target): ResourceMatch | undefined {
+  const { group, resource, subResource } = target
   const isSideDoor = group === '' && resource === 'pods' && POD_SIDE_DOORS.includes(subResource)
   const template = subResource === '' ? POD_TEMPLATES.find((known) => known.group === group && known.resource === resource) : undefined
   if (!isSideDoor && template === undefined) return undefined
-  const rules = podRules(constraints)
+  const operations = new Set<Operation>(isSideDoor ? ['UPDATE'] : POD_CHANGES)
+  const rules = constraints.resourceRules
+    .filter((rule) => namesTarget(rule, '', 'pods', '') && names(rule.apiVersions, 'v1'))
+    .map((rule) => ({ ...toTest(rule), versions: ['v1'] }))
+    .filter((test) => POD_CHANGES.some((operation) => test.operations.has(operation)) && (isSideDoor || test.names === undefined))
+    .map((test) => ({ ...test, operations }))
   if (rules.length === 0) return undefined
-  const operations = new Set<Operation>(isSideDoor ? ['UPDATE'] : ['CREATE', 'UPDATE'])
-  return { lane: 'equivalent', version: 'v1', template, rules, operations }
+  return { lane: 'equivalent', version: 'v1', template, operations, rules, exclusions: exclusionsOf(constraints, target) }
 }
 
 /** Finds how a policy judges a resource; undefined where it does not. A resource that the policy names itself is never judged through its template as well. */
 export function matchResource(
   constraints: MatchConstraints,
   judgesPodTemplates: boolean,
-  target: { readonly group: string; readonly resource: string; readonly subResource: string },
+  target: Target,
   servedVersions: ServedVersions,
 ): ResourceMatch | undefined {
   const { group, resource, subResource } = target
   const rules = constraints.resourceRules.filter((rule) => namesTarget(rule, group, resource, subResource))
-  if (rules.length === 0) return judgesPodTemplates ? indirectMatch(constraints, group, resource, subResource) : undefined
+  if (rules.length === 0) return judgesPodTemplates ? indirectMatch(constraints, target) : undefined
   const version = canonicalVersion(rules, servedVersions(group, resource))
   const lane: Lane = constraints.matchPolicy === 'Exact' ? 'exact' : version === '*' ? 'any' : 'equivalent'
-  return { lane, version, template: undefined, rules, operations: allOperations(rules) }
+  const operations = new Set(rules.flatMap(operationsOf))
+  return { lane, version, template: undefined, operations, rules: rules.map(toTest), exclusions: exclusionsOf(constraints, target) }
 }
-
-const isInScope = (rule: ResourceRule, isNamespaced: boolean): boolean =>
-  rule.scope === undefined || rule.scope === '*' || (rule.scope === 'Namespaced') === isNamespaced
 
 /** A request of a deletion of a collection names no object, but it carries the one that is to go. */
 const nameOf = ({ name, object, oldObject }: AdmissionRequest): string => (name === '' ? ((oldObject ?? object)?.metadata.name ?? '') : name)
 
-const namesObject = (rule: ResourceRule, request: AdmissionRequest): boolean =>
-  rule.resourceNames === undefined || rule.resourceNames.length === 0 || rule.resourceNames.includes(nameOf(request))
-
 /** Namespace objects carry their own name as `request.namespace`, yet they are cluster-scoped. */
 export const isNamespaceObject = ({ resource }: AdmissionRequest): boolean => resource.group === '' && resource.resource === 'namespaces'
 
-/** Whether a request's operation, version, scope and name fit the rules of a match. */
-export function fitsRules(match: ResourceMatch, request: AdmissionRequest): boolean {
-  if (!match.operations.has(request.operation)) return false
-  const isNamespaced = request.namespace !== '' && !isNamespaceObject(request)
-  return match.rules.some(
-    (rule) =>
-      (match.template !== undefined ||
-        (POD_SIDE_DOORS.includes(request.subResource) && !rule.operations.includes(request.operation)) ||
-        operationsOf(rule).includes(request.operation)) &&
-      (match.lane !== 'exact' || names(rule.apiVersions, request.requestResource.version)) &&
-      isInScope(rule, isNamespaced) &&
-      (match.template !== undefined || namesObject(rule, request)),
-  )
+function passes(test: RuleTest, request: AdmissionRequest, lane: Lane): boolean {
+  if (!test.operations.has(request.operation)) return false
+  if (lane === 'exact' && !names(test.versions, request.requestResource.version)) return false
+  if (test.names !== undefined && !test.names.has(nameOf(request))) return false
+  return test.scope === undefined || test.scope === '*' || (test.scope === 'Namespaced') === (request.namespace !== '' && !isNamespaceObject(request))
 }
 
-/** Whether an exclusion of the policy takes the request out. An excluded owner keeps its template out too. */
-export function isExcluded(constraints: MatchConstraints, request: AdmissionRequest): boolean {
-  const { group, version, resource } = constraints.matchPolicy === 'Exact' ? request.requestResource : request.resource
-  const isNamespaced = request.namespace !== '' && !isNamespaceObject(request)
-  return constraints.excludeResourceRules.some(
-    (rule) =>
-      namesTarget(rule, group, resource, request.subResource) &&
-      operationsOf(rule).includes(request.operation) &&
-      (constraints.matchPolicy !== 'Exact' || names(rule.apiVersions, version)) &&
-      isInScope(rule, isNamespaced) &&
-      namesObject(rule, request),
-  )
+/** Whether the policy judges a request for the resource: a rule fits its operation, version, scope and name, and no exclusion does. */
+export function fitsRules({ lane, operations, rules, exclusions }: ResourceMatch, request: AdmissionRequest): boolean {
+  if (!operations.has(request.operation)) return false
+  return rules.some((test) => passes(test, request, lane)) && !exclusions.some((test) => passes(test, request, lane))
 }
 
 /** The selectors of a policy, compiled once. */

@@ -10,16 +10,10 @@ const SETTLE_MS = 15_000
 /** Waits until every policy is enforced, and a moment more, since the API server takes up a registration with a short delay. */
 async function untilEnforced(cluster: Cluster): Promise<void> {
   for (const until = Date.now() + SETTLE_MS; Date.now() < until; await sleep(200)) {
-    const path = '{range .items[*]}{.status.conditions[?(@.type=="Enforced")].status}{" "}{end}'
+    const path = '{range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Enforced")].status}{"\\n"}{end}'
     const { stdout } = await cluster.kubectl(['get', 'policies.bylaw.dev', '-o', `jsonpath=${path}`])
-    if (
-      stdout.trim() !== '' &&
-      stdout
-        .trim()
-        .split(/\s+/)
-        .every((status) => status === 'True')
-    )
-      break
+    const lines = stdout.trim().split('\n')
+    if (lines.every((line) => line.endsWith('=True'))) break
   }
   await sleep(500)
 }

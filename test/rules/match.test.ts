@@ -1,0 +1,214 @@
+import { describe, expect, test } from '@jest/globals'
+import { parsePolicy, type ResourceRule } from '../../src/api/index.ts'
+import { fitsRules, matchResource, namesResource } from '../../src/rules/index.ts'
+import { policy, requestOf } from '../doors/build.ts'
+
+type Json = Readonly<Record<string, unknown>>
+
+const rule = (changes: Json = {}): Json => ({ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'], ...changes })
+const constraintsOf = (matchConstraints: Json) => policy('p', { matchConstraints }).spec.matchConstraints
+const target = (text: string): { readonly group: string; readonly resource: string; readonly subResource: string } => {
+  const [path = '', group = ''] = text.split('.apps').length > 1 ? [text.replace('.apps', ''), 'apps'] : [text, '']
+  const [resource = '', subResource = ''] = path.split('/')
+  return { group, resource, subResource }
+}
+
+describe('an entry of `resources`', () => {
+  test.each<[pattern: string, names: readonly string[], leavesOut: readonly string[]]>([
+    ['pods', ['pods'], ['pods/status', 'services']],
+    ['pods/status', ['pods/status'], ['pods', 'pods/exec', 'nodes/status']],
+    ['pods/*', ['pods', 'pods/status', 'pods/exec'], ['services', 'services/status']],
+    ['*', ['pods', 'services', 'widgets'], ['pods/status', 'widgets/scale']],
+    ['*/scale', ['widgets/scale', 'deployments/scale'], ['widgets', 'widgets/status']],
+    ['*/*', ['pods', 'pods/status', 'widgets/scale'], []],
+  ])('%s', (pattern, named, leftOut) => {
+    const isNamed = (text: string): boolean => namesResource(pattern, target(text).resource, target(text).subResource)
+    expect(named.filter((text) => !isNamed(text))).toEqual([])
+    expect(leftOut.filter(isNamed)).toEqual([])
+  })
+})
+
+describe('the version in which a policy judges', () => {
+  const served = (group: string, resource: string) => (group === 'autoscaling' && resource === 'horizontalpodautoscalers' ? ['v2', 'v1'] : undefined)
+  const matchOf = (apiVersions: readonly string[], more: Json = {}) => {
+    const constraints = constraintsOf({ resourceRules: [rule({ apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'], apiVersions })], ...more })
+    const match = matchResource(constraints, true, { group: 'autoscaling', resource: 'horizontalpodautoscalers', subResource: '' }, served)
+    return match === undefined ? undefined : [match.lane, match.version]
+  }
+  test.each<[string, readonly string[], Json, readonly string[]]>([
+    ['the only one', ['v1'], {}, ['equivalent', 'v1']],
+    ['the first listed that is served', ['v2beta2', 'v2', 'v1'], {}, ['equivalent', 'v2']],
+    ['in the order of the policy, not of the cluster', ['v1', 'v2'], {}, ['equivalent', 'v1']],
+    ['the first listed where none is served', ['v3', 'v4'], {}, ['equivalent', 'v3']],
+    ['any', ['*'], {}, ['any', '*']],
+    ['exactly those that are named', ['v1'], { matchPolicy: 'Exact' }, ['exact', 'v1']],
+  ])('%s', (_, apiVersions, more, expected) => {
+    expect(matchOf(apiVersions, more)).toEqual(expected)
+  })
+})
+
+describe('the side doors of Pods', () => {
+  const pods = (changes: Json = {}) => constraintsOf({ resourceRules: [rule({ resources: ['pods'], operations: ['CREATE', 'UPDATE'], ...changes })] })
+  const found = (constraints: ReturnType<typeof pods>, text: string, judgesTemplates = true) => {
+    const match = matchResource(constraints, judgesTemplates, target(text), () => undefined)
+    return match === undefined ? undefined : { path: match.template?.path.join('.'), operations: [...match.operations] }
+  }
+  const both = ['CREATE', 'UPDATE']
+
+  test.each<[string, object | undefined]>([
+    ['pods', { path: undefined, operations: both }],
+    ['pods/ephemeralcontainers', { path: undefined, operations: ['UPDATE'] }],
+    ['pods/resize', { path: undefined, operations: ['UPDATE'] }],
+    ['pods/status', undefined],
+    ['pods/exec', undefined],
+    ['pods/binding', undefined],
+    ['deployments.apps', { path: 'spec.template', operations: both }],
+    ['deployments/scale.apps', undefined],
+    ['deployments/status.apps', undefined],
+    ['deployments', undefined],
+    ['replicationcontrollers', { path: 'spec.template', operations: both }],
+    ['services', undefined],
+  ])('a policy on Pods meets %s', (text, expected) => {
+    expect(found(pods(), text)).toEqual(expected)
+  })
+
+  test('not where it leaves templates alone', () => {
+    expect(found(pods(), 'deployments.apps', false)).toBe(undefined)
+    expect(found(pods(), 'pods/resize', false)).toBe(undefined)
+  })
+
+  test('not where it judges Pods at other operations alone', () => {
+    expect(found(pods({ operations: ['DELETE'] }), 'deployments.apps')).toBe(undefined)
+    expect(found(pods({ operations: ['*'] }), 'deployments.apps')).toEqual({ path: 'spec.template', operations: both })
+  })
+
+  test('not where it names another version of Pods', () => {
+    expect(found(pods({ apiVersions: ['v2'] }), 'deployments.apps')).toBe(undefined)
+  })
+
+  test('a workload that the policy names itself is judged as it is, not through its template', () => {
+    const named = constraintsOf({ resourceRules: [rule({ apiGroups: ['*'], resources: ['*'] })] })
+    expect(found(named, 'deployments.apps')).toEqual({ path: undefined, operations: ['CREATE'] })
+  })
+
+  test('the names of Pods do not choose among workloads', () => {
+    const match = matchResource(pods({ resourceNames: ['web-0'] }), true, target('deployments.apps'), () => undefined)
+    const request = requestOf(
+      { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } },
+      { resource: { group: 'apps', version: 'v1', resource: 'deployments' } },
+    )
+    expect(match === undefined ? undefined : fitsRules(match, request)).toBe(true)
+  })
+})
+
+interface Asked {
+  readonly group: string
+  readonly version: string
+  readonly resource: string
+  readonly subResource: string
+  readonly namespace: string
+  readonly name: string
+  readonly operation: string
+}
+
+/** What Kubernetes documents of a rule: every part fits, a Namespace is cluster-scoped, no names means all. */
+function fitsAsDocumented(wanted: ResourceRule, asked: Asked): boolean {
+  const listed = (list: readonly string[], value: string): boolean => list.some((item) => item === '*' || item === value)
+  const isNamespace = asked.group === '' && asked.resource === 'namespaces'
+  const isNamespaced = asked.namespace !== '' && !isNamespace
+  const full = asked.subResource === '' ? asked.resource : `${asked.resource}/${asked.subResource}`
+  const forms = new Set([full, `${asked.resource}/*`, asked.subResource === '' ? '*' : `*/${asked.subResource}`, '*/*'])
+  const { scope = '*', resourceNames = [] } = wanted
+  return (
+    listed(wanted.apiGroups, asked.group) &&
+    listed(wanted.apiVersions, asked.version) &&
+    listed(wanted.operations, asked.operation) &&
+    wanted.resources.some((pattern) => forms.has(pattern)) &&
+    (scope === '*' || (scope === 'Namespaced') === isNamespaced) &&
+    (resourceNames.length === 0 || resourceNames.includes(asked.name))
+  )
+}
+
+/** Equal seeds give equal numbers. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+describe('a policy fits as Kubernetes documents it', () => {
+  const next = seeded(20260601)
+  const one = <T>(items: readonly [T, ...T[]]): T => items[Math.floor(next() * items.length)] ?? items[0]
+  const some = <T>(items: readonly [T, ...T[]]): T[] => [...new Set(Array.from({ length: 1 + Math.floor(next() * 2) }, () => one(items)))]
+  const groups = ['', 'apps', 'example.com'] as const
+  const versions = ['v1', 'v2'] as const
+  const names = ['a', 'b'] as const
+  const aloneOr = <T extends string>(wildcard: T, items: readonly [T, ...T[]]): T[] => (next() < 0.2 ? [wildcard] : some(items))
+
+  const randomRule = (): Json => ({
+    apiGroups: aloneOr<string>('*', groups),
+    apiVersions: aloneOr<string>('*', versions),
+    operations: aloneOr<string>('*', ['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
+    resources:
+      next() < 0.1 ? ['*/*'] : next() < 0.2 ? ['*', '*/scale'] : some<string>(['widgets', 'gadgets', 'namespaces', 'widgets/status', 'widgets/*', '*/status']),
+    ...(next() < 0.3 ? { scope: one(['*', 'Cluster', 'Namespaced']) } : {}),
+    ...(next() < 0.3 ? { resourceNames: next() < 0.2 ? [] : some(names) } : {}),
+  })
+  const randomRequest = (): Asked => {
+    const resource = one(['widgets', 'gadgets', 'namespaces'])
+    const group = resource === 'namespaces' ? '' : one(groups)
+    const name = one(['a', 'b', ''])
+    return {
+      group,
+      version: one(versions),
+      resource,
+      subResource: one(['', '', 'status', 'scale']),
+      namespace: resource === 'namespaces' ? name : one(['', 'shop']),
+      name,
+      operation: one(['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
+    }
+  }
+
+  const TRIES = 1500
+  const ourAnswer = (matchConstraints: Json, asked: Asked): boolean => {
+    const parsed = parsePolicy({ ...policy('p'), spec: { ...policy('p').spec, podTemplates: 'Ignore', matchConstraints } })
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.error))
+    const constraints = parsed.value.spec.matchConstraints
+    const { group, version, resource, subResource, ...rest } = asked
+    const request = requestOf({ apiVersion: version, kind: 'X', metadata: {} }, { resource: { group, version, resource }, subResource, ...rest })
+    const match = matchResource(constraints, false, { group, resource, subResource }, () => undefined)
+    return match !== undefined && fitsRules(match, request)
+  }
+
+  test('with exact versions', () => {
+    let fitting = 0
+    for (let index = 0; index < TRIES; index++) {
+      const resourceRules = Array.from({ length: 1 + Math.floor(next() * 2) }, randomRule)
+      const excludeResourceRules = next() < 0.5 ? [] : [randomRule()]
+      const constraints = { resourceRules, excludeResourceRules, matchPolicy: 'Exact' }
+      const asked = randomRequest()
+      const read = constraintsOf(constraints)
+      const expected =
+        read.resourceRules.some((wanted) => fitsAsDocumented(wanted, asked)) && !read.excludeResourceRules.some((wanted) => fitsAsDocumented(wanted, asked))
+      if (expected) fitting += 1
+      expect({ constraints, asked, fits: ourAnswer(constraints, asked) }).toEqual({ constraints, asked, fits: expected })
+    }
+    expect(fitting).toBeGreaterThan(TRIES / 20)
+    expect(fitting).toBeLessThan(TRIES / 2)
+  })
+
+  test('with whatever version came', () => {
+    const anyVersion = (wanted: ResourceRule): ResourceRule => ({ ...wanted, apiVersions: ['*'] })
+    for (let index = 0; index < TRIES; index++) {
+      const constraints = { resourceRules: [randomRule()], excludeResourceRules: next() < 0.5 ? [] : [randomRule()] }
+      const asked = randomRequest()
+      const read = constraintsOf(constraints)
+      const expected =
+        read.resourceRules.some((wanted) => fitsAsDocumented(anyVersion(wanted), asked)) &&
+        !read.excludeResourceRules.some((wanted) => fitsAsDocumented(anyVersion(wanted), asked))
+      expect({ constraints, asked, fits: ourAnswer(constraints, asked) }).toEqual({ constraints, asked, fits: expected })
+    }
+  })
+})
