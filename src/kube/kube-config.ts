@@ -1,12 +1,37 @@
 import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { KubeConfig, type RequestContext } from '@kubernetes/client-node'
-import { OperationalError } from '../api/index.ts'
+import { isRecord, OperationalError, parseYamlDocuments } from '../api/index.ts'
 
 type Dispatcher = ReturnType<RequestContext['getDispatcher']>
+
+/** The files that users of a kubeconfig have their tokens in, by name of user. */
+function tokenFilesOf(text: string): ReadonlyMap<string, string> {
+  const documents = parseYamlDocuments(text)
+  const [root] = documents.ok ? documents.value : []
+  const users: readonly unknown[] = isRecord(root) && Array.isArray(root['users']) ? root['users'] : []
+  return new Map(
+    users.filter(isRecord).flatMap(({ name, user }): (readonly [string, string])[] => {
+      const file = isRecord(user) ? user['tokenFile'] : undefined
+      return typeof name === 'string' && typeof file === 'string' ? [[name, file]] : []
+    }),
+  )
+}
 
 /** A KubeConfig that keeps its connections: the library would open one, with a TLS handshake, for every request. */
 export class PooledKubeConfig extends KubeConfig {
   #dispatcher: Dispatcher | undefined
+
+  /** Reads `tokenFile` too, which the library does not know: as kubectl does, again and again, since such tokens end. */
+  override loadFromFile(...given: Parameters<KubeConfig['loadFromFile']>): void {
+    super.loadFromFile(...given)
+    const [file] = given
+    const tokenFiles = tokenFilesOf(readFileSync(file, 'utf8'))
+    this.users = this.users.map((user) => {
+      const tokenFile = tokenFiles.get(user.name)
+      return tokenFile === undefined ? user : { ...user, authProvider: { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), tokenFile) } } }
+    })
+  }
 
   override async applySecurityAuthentication(context: RequestContext): Promise<void> {
     await super.applySecurityAuthentication(context)

@@ -16,7 +16,11 @@ export interface OperatorOptions {
   readonly config?: string
   /** The port of the HTTPS door; a free one without it. */
   readonly admissionPort?: number
+  /** Where the API server reaches the door; `Service` is through the Service of the installation, as from a Pod. */
+  readonly admissionUrl?: string | 'Service'
   readonly flags?: readonly string[]
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A running operator, as a process of its own. */
@@ -54,16 +58,21 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
   const metricsPort = await freePort()
   const healthPort = await freePort()
   const logFile = join(cluster.dir, `operator-${admissionPort}.log`)
+  const { admissionUrl = `https://localhost:${admissionPort}` } = options
   const flags = [
     ...['--kubeconfig', options.kubeconfig ?? cluster.adminKubeconfig],
     ...['--admission-port', String(admissionPort)],
-    ...['--admission-url', `https://localhost:${admissionPort}`],
+    ...(admissionUrl === 'Service' ? [] : ['--admission-url', admissionUrl]),
     ...['--metrics-port', String(metricsPort), '--health-port', String(healthPort)],
     ...(options.config === undefined ? [] : ['--config', options.config]),
     ...(options.flags ?? []),
   ]
   const node = join(ROOT, 'node_modules/.bin/node')
-  const tied: TiedProcess = await startTied(node, ['--disable-warning=ExperimentalWarning', join(ROOT, 'src/main.ts'), 'operator', ...flags], { cwd: ROOT, env: process.env, logFile })
+  const tied: TiedProcess = await startTied(node, ['--disable-warning=ExperimentalWarning', join(ROOT, 'src/main.ts'), 'operator', ...flags], {
+    cwd: ROOT,
+    env: { ...process.env, ...options.env },
+    logFile,
+  })
   const log = (): string => readFileSync(logFile, 'utf8')
   const readiness = async (): Promise<number> => (await get(healthPort, '/readyz')).status
   for (const until = Date.now() + READY_MS; ; await sleep(50)) {
