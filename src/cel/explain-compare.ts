@@ -37,7 +37,9 @@ function explainTruth(program: ExplainedProgram, expr: BinaryExpr, asked: Compar
   if (asked !== '==' && asked !== '!=') return false
   for (const [test, constant] of [[expr.left, expr.right] as const, [expr.right, expr.left] as const]) {
     const verdict = program.constantOf(constant, scope)
-    if (typeof verdict !== 'boolean' || isChain(test) || typeof program.evaluate(test, scope) !== 'boolean') continue
+    // A bool that stands in the object is compared like any other value.
+    if (typeof verdict !== 'boolean' || isChain(test) || subjectOf(program, test, scope) !== undefined) continue
+    if (typeof program.evaluate(test, scope) !== 'boolean') continue
     explain(program, test, verdict === (asked === '=='), scope)
     return true
   }
