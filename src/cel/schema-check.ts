@@ -9,6 +9,8 @@ export interface FieldPathWarning extends SourceRange {
   /** One line, lower case. */
   readonly message: string
   readonly suggestion?: string
+  /** Whether the expression asks for the field somewhere, by `has`, `in` or an optional: it does not rely on it. */
+  readonly isTested: boolean
 }
 
 /** The schemas of variables by name, such as `object`, `oldObject` and `params`; `variables.x` may be among them. */
@@ -43,6 +45,15 @@ interface ShapeScope {
   readonly outer: ShapeScope | undefined
 }
 
+/** One step of a path. */
+interface Step {
+  readonly field: string
+  readonly range: SourceRange
+  /** Whether it starts at a whole object. */
+  readonly isRoot: boolean
+  readonly isTested: boolean
+}
+
 /** Methods whose result has the shape of their target. */
 const KEEPING: ReadonlySet<string> = new Set(['value', 'distinct', 'reverse', 'sort', 'slice'])
 
@@ -72,7 +83,7 @@ class FieldWalk {
       case 'index':
         return this.#index(expr, scope)
       case 'has':
-        this.#select(expr.target, scope)
+        this.#select(expr.target, scope, true)
         return UNKNOWN
       case 'unary':
         this.shape(expr.operand, scope)
@@ -115,35 +126,38 @@ class FieldWalk {
     return schema === undefined ? UNKNOWN : shapeOf(schema, name === 'object' ? '' : name, this.#lookup)
   }
 
-  #select({ operand, field, fieldRange }: SelectExpr, scope: ShapeScope | undefined): Shape {
+  #select(expr: SelectExpr, scope: ShapeScope | undefined, isTested = isOptionalStep(expr)): Shape {
+    const { operand, field, fieldRange } = expr
     if (operand.kind === 'ident' && !isLocal(operand.name, scope)) {
       const qualified = this.#named(`${operand.name}.${field}`, undefined)
       if (qualified.kind !== 'unknown') return qualified
     }
-    return this.#field(this.shape(operand, scope), field, fieldRange, isObject(operand))
+    return this.#field(this.shape(operand, scope), { field, range: fieldRange, isRoot: isObject(operand), isTested })
   }
 
-  #index({ operand, index }: IndexExpr, scope: ShapeScope | undefined): Shape {
+  #index(expr: IndexExpr, scope: ShapeScope | undefined): Shape {
+    const { operand, index } = expr
     const shape = this.shape(operand, scope)
     this.shape(index, scope)
     const isText = index.kind === 'literal' && typeof index.value === 'string'
-    if (isText) return this.#field(shape, String(index.value), index, isObject(operand))
+    if (isText) return this.#field(shape, { field: String(index.value), range: index, isRoot: isObject(operand), isTested: isOptionalStep(expr) })
     if (shape.kind === 'list') return shape.element()
     return shape.kind === 'map' ? shape.value() : UNKNOWN
   }
 
-  #field(shape: Shape, field: string, range: SourceRange, isRoot: boolean): Shape {
+  #field(shape: Shape, step: Step): Shape {
+    const { field, isRoot } = step
     switch (shape.kind) {
       case 'unknown':
         return UNKNOWN
       case 'map':
         return shape.value()
       case 'scalar':
-        return this.#warn(joinPath(shape.path, field), range, `${quoted(shape.path, 'this')} is of type ${shape.type} and has no field \`${field}\``)
+        return this.#warn(joinPath(shape.path, field), step, `${quoted(shape.path, 'this')} is of type ${shape.type} and has no field \`${field}\``)
       case 'list':
         return this.#warn(
           joinPath(shape.path, field),
-          range,
+          step,
           `${quoted(shape.path, 'this')} is a list and has no field \`${field}\``,
           'its elements are reached by an index or by a macro such as `all`',
         )
@@ -152,14 +166,21 @@ class FieldWalk {
         if (found !== undefined) return found()
         if (shape.isOpen || (isRoot && OBJECT_FIELDS.has(field))) return UNKNOWN
         const message = `${quoted(shape.path, 'the object')} has no field \`${field}\``
-        return this.#warn(joinPath(shape.path, field), range, message, didYouMean(field, shape.fields.keys()))
+        return this.#warn(joinPath(shape.path, field), step, message, didYouMean(field, shape.fields.keys()))
       }
     }
   }
 
-  #warn(path: string, { start, end }: SourceRange, message: string, suggestion?: string): Shape {
-    const warning = { path, message, start, end }
-    if (!this.warnings.has(path)) this.warnings.set(path, suggestion === undefined ? warning : { ...warning, suggestion })
+  #warn(path: string, { range, isTested }: Step, message: string, suggestion?: string): Shape {
+    const first = this.warnings.get(path) ?? {
+      path,
+      message,
+      start: range.start,
+      end: range.end,
+      ...(suggestion === undefined ? {} : { suggestion }),
+      isTested,
+    }
+    this.warnings.set(path, { ...first, isTested: first.isTested || isTested })
     return UNKNOWN
   }
 
@@ -180,7 +201,7 @@ class FieldWalk {
     this.shape(left, scope)
     const container = this.shape(right, scope)
     const isName = operator === 'in' && left.kind === 'literal' && typeof left.value === 'string'
-    if (isName && container.kind === 'object') this.#field(container, String(left.value), left, isObject(right))
+    if (isName && container.kind === 'object') this.#field(container, { field: String(left.value), range: left, isRoot: isObject(right), isTested: true })
     return UNKNOWN
   }
 
@@ -242,6 +263,12 @@ const quoted = (path: string, otherwise: string): string => (path === '' ? other
 
 function isLocal(name: string, scope: ShapeScope | undefined): boolean {
   for (let local = scope; local !== undefined; local = local.outer) if (local.name === name) return true
+  return false
+}
+
+/** Whether a step is optional, or follows one that is. */
+function isOptionalStep(expr: Expr): boolean {
+  for (let at = expr; at.kind === 'select' || at.kind === 'index'; at = at.operand) if (at.optional) return true
   return false
 }
 
