@@ -69,7 +69,7 @@ export function index(operand: CelValue, key: CelValue): CelValue {
   if (isList(operand)) {
     const position = listPosition(key)
     if (position instanceof CelError) return position
-    return operand[position] ?? (position in operand ? null : fail('OutOfRange', `index out of bounds: ${position}`))
+    return operand[position] ?? (position in operand ? null : fail('OutOfRange', `index out of bounds: ${keyText(key)}`))
   }
   return found(isMap(operand) ? mapGet(operand, key) : undefined, key)
 }

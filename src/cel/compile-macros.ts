@@ -2,7 +2,7 @@ import { iterable, keyText, notBool } from './access.ts'
 import type { MacroExpr } from './ast.ts'
 import { type Code, type CompileContext, type Evaluator, type Frame, macroScope, type Scope } from './compile-context.ts'
 import { CelError, fail, noOverload } from './failure.ts'
-import { sortByKeys } from './lib-lists.ts'
+import { LIST_COST, selfComparisonCost, sortByKeys } from './lib-lists.ts'
 import { MapBuilder, mapEntries, mapGet } from './maps.ts'
 import { type CelValue, isList, isMap, NONE, Optional } from './values.ts'
 
@@ -20,12 +20,13 @@ export function compileMacro(context: CompileContext, expr: MacroExpr, scope: Sc
   const filter = expr.filter === undefined ? undefined : context.compile(expr.filter, inner)
   const body = context.compile(expr.body, inner)
   const loop: Loop = { range: range.run, filter, body, slots: context.macroSlots(expr) }
-  const { run, resultCost } = macroCode(expr, loop)
+  const bodyType = context.checked.typeOf.get(expr.body)
+  const { run, resultCost } = macroCode(expr, loop, bodyType !== undefined && bodyType.kind !== 'dyn')
   return { run, cost: range.cost + resultCost }
 }
 
 // `resultCost` is what Kubernetes charges once per macro, for reading the result of its loop.
-function macroCode(expr: MacroExpr, loop: Loop): { readonly run: Evaluator; readonly resultCost: number } {
+function macroCode(expr: MacroExpr, loop: Loop, isTyped: boolean): { readonly run: Evaluator; readonly resultCost: number } {
   switch (expr.macro) {
     case 'all':
       return { run: quantifier(loop, false, 2), resultCost: 1 }
@@ -45,7 +46,7 @@ function macroCode(expr: MacroExpr, loop: Loop): { readonly run: Evaluator; read
     case 'optFlatMap':
       return { run: optionalMacro(loop, expr.macro === 'optFlatMap', expr.macro), resultCost: 1 }
     case 'sortBy':
-      return { run: sortMacro(loop), resultCost: 3 }
+      return { run: sortMacro(loop, isTyped), resultCost: 3 }
   }
 }
 
@@ -207,7 +208,7 @@ function optionalMacro({ range, body, slots }: Loop, isFlat: boolean, name: stri
   }
 }
 
-function sortMacro(loop: Loop): Evaluator {
+function sortMacro(loop: Loop, isTyped: boolean): Evaluator {
   const { body, range } = loop
   const bodyCost = body.cost + 12
   return (frame) => {
@@ -220,6 +221,8 @@ function sortMacro(loop: Loop): Evaluator {
       return undefined
     })
     if (end !== undefined) return end
+    // Kubernetes charges for comparing the keys only where it knows their type.
+    if (isTyped) frame.budget.charge(LIST_COST + selfComparisonCost(keys) - 1)
     return isList(source) ? sortByKeys(frame.budget, source, keys) : noOverload('sortBy', source)
   }
 }

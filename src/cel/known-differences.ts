@@ -31,6 +31,14 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'a defect of cel-go 0.29.2; to accept the expression harms nobody, and nothing real compares types one by one',
   },
   {
+    id: 'types-taken-for-texts',
+    aspect: 'verdict',
+    expressions: ["dyn(list).find('l')", 'isURL(dyn(int))'],
+    kubernetes: 'lets functions of its own libraries read the name of a type as a text',
+    bylaw: 'a type is no text',
+    reason: 'an accident of how Go values are unwrapped; nothing real asks for the URL of a type',
+  },
+  {
     id: 'bounds-on-sizes',
     aspect: 'verdict',
     expressions: ["isQuantity('1e1001')", "isQuantity('0'.replace('0', '00000000000000000000000000000000').replace('0', '00000000000000000000000000000000'))"],
@@ -70,5 +78,23 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     kubernetes: 'charges a function after it ran, by its result, and steps of an expression in error one by one',
     bylaw: 'charges before work is done; differs by a few units in expressions that fail, in optMap, and where real work is more than Kubernetes reckons with',
     reason: 'a limit that is looked at afterwards does not bound time; the limits themselves are the same',
+  },
+  {
+    id: 'operands-named-in-errors',
+    aspect: 'text',
+    expressions: ["object.s + object.i == 'x'", 'object.l < object.l', 'object.m.startsWith(object.s)', "dyn(quantity('1')) == dyn(1)"],
+    marker: 'no such overload',
+    kubernetes: 'says `no such overload`, for some operators with their name',
+    bylaw: 'also names the operator and the types of the operands',
+    reason: 'the text reaches the person who was refused, and the types are what helps them',
+  },
+  {
+    id: 'reasons-of-unreadable-addresses',
+    aspect: 'text',
+    expressions: ["ip('1.2.3.x')", "ip('12345::')", "cidr(':::/8')"],
+    marker: 'ParseAddr',
+    kubernetes: 'tells the character at which an address cannot be read',
+    bylaw: 'says that the address cannot be read',
+    reason: 'the address itself is in the text',
   },
 ]

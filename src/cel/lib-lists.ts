@@ -12,10 +12,6 @@ export const LIST_COST = 10
 const MAX_RANGE = 1_000_000
 const MAX_FLATTEN = 100
 
-function walkCost(list: readonly CelValue[]): number {
-  return list.reduce<number>((sum, element) => sum + traversalSize(element), 0)
-}
-
 /** What Kubernetes charges for comparing a list's elements with one another. */
 export function selfComparisonCost(list: readonly CelValue[]): number {
   const [first] = list
@@ -73,7 +69,7 @@ function slice(budget: CostBudget, list: CelValue, from: CelValue, to: CelValue)
   if (!isList(list) || !isInt(from) || !isInt(to)) return noOverload('slice', list, from, to)
   const start = Number(from)
   const end = Number(to)
-  const refuse = (reason: string): CelError => fail('OutOfRange', `cannot slice(${start}, ${end}), ${reason}`)
+  const refuse = (reason: string): CelError => fail('OutOfRange', `cannot slice(${from}, ${to}), ${reason}`)
   budget.charge(LIST_COST + 1 + Math.max(0, Math.min(end, list.length) - Math.max(0, start)))
   if (start < 0 || end < 0) return refuse('negative indexes not supported')
   if (start > end) return refuse('start index must be less than or equal to end index')
@@ -90,7 +86,7 @@ function range(budget: CostBudget, count: CelValue): CelValue {
 
 function isSorted(budget: CostBudget, list: CelValue): CelValue {
   if (!isList(list)) return noOverload('isSorted', list)
-  budget.charge(walkCost(list))
+  budget.charge(traversalSize(list))
   let previous: CelValue | undefined
   for (const element of list) {
     if (compare(element, element) === undefined) return noOverload('isSorted', list)
@@ -103,7 +99,7 @@ function isSorted(budget: CostBudget, list: CelValue): CelValue {
 
 function sum(budget: CostBudget, list: CelValue): CelValue {
   if (!isList(list)) return noOverload('sum', list)
-  budget.charge(walkCost(list))
+  budget.charge(traversalSize(list))
   let total: CelValue | undefined
   for (const element of list) {
     const kind = kindOf(element)
@@ -118,7 +114,7 @@ function sum(budget: CostBudget, list: CelValue): CelValue {
 // Neighbours that cannot be compared are passed over, as in Kubernetes: `[dyn(1), dyn('a')].max()` is 1.
 function extreme(budget: CostBudget, name: 'min' | 'max', list: CelValue): CelValue {
   if (!isList(list)) return noOverload(name, list)
-  budget.charge(walkCost(list))
+  budget.charge(traversalSize(list))
   const replaces = name === 'min' ? 1 : -1
   let best: CelValue | undefined
   for (const element of list) {
@@ -131,7 +127,7 @@ function extreme(budget: CostBudget, name: 'min' | 'max', list: CelValue): CelVa
 function includes(budget: CostBudget, list: CelValue, value: CelValue): CelValue {
   if (list instanceof CelError) return list
   if (value instanceof CelError) return value
-  budget.charge(isList(list) ? walkCost(list) : traversalSize(list))
+  budget.charge(traversalSize(list))
   return isList(list) ? contains(budget, list, value) : equals(budget, list, value) === true
 }
 

@@ -1,16 +1,17 @@
 import type { CostBudget } from './cost.ts'
-import { contains as listContains, sizeForCost } from './equality.ts'
+import { contains as listContains } from './equality.ts'
 import { CelError, fail, noOverload } from './failure.ts'
 import { costlyGlobal, costlyMember, type LibraryEntry, traversal } from './library-entry.ts'
+import { mapEntries } from './maps.ts'
 import { codePointCount, isBasicPlane, sliceCodePoints, unitPosition } from './text.ts'
-import { type CelValue, isInt, isList } from './values.ts'
+import { type CelValue, isInt, isList, isMap } from './values.ts'
 
-const outOfRange = (position: number): CelError => fail('OutOfRange', `index out of range: ${position}`)
+const outOfRange = (position: number | bigint): CelError => fail('OutOfRange', `index out of range: ${position}`)
 
 function charAt(text: CelValue, at: CelValue): CelValue {
   if (typeof text !== 'string' || !isInt(at)) return noOverload('charAt', text, at)
   const position = Number(at)
-  if (position < 0 || position > codePointCount(text)) return outOfRange(position)
+  if (position < 0 || position > codePointCount(text)) return outOfRange(at)
   return sliceCodePoints(text, position, position + 1)
 }
 
@@ -19,15 +20,14 @@ function substring(text: CelValue, from: CelValue, to: CelValue | undefined): Ce
   const size = codePointCount(text)
   const start = Number(from)
   const end = to === undefined ? size : Number(to)
-  if (to !== undefined && start > end) return fail('OutOfRange', `invalid substring range. start: ${start}, end: ${end}`)
-  if (start < 0 || start > size) return outOfRange(start)
-  if (end < 0 || end > size) return outOfRange(end)
+  if (to !== undefined && start > end) return fail('OutOfRange', `invalid substring range. start: ${from}, end: ${to}`)
+  if (start < 0 || start > size) return outOfRange(from)
+  if (end < 0 || end > size) return outOfRange(to ?? end)
   return sliceCodePoints(text, start, end)
 }
 
 /** `text.indexOf(part, offset)`: past the end nothing is found, except the empty string, which is found at the end. */
 function indexOf(text: string, part: string, offset: number): CelValue {
-  if (offset < 0) return outOfRange(offset)
   const size = codePointCount(text)
   if (part === '') return Math.min(offset, size)
   if (offset >= size) return -1
@@ -38,11 +38,10 @@ function indexOf(text: string, part: string, offset: number): CelValue {
 
 function lastIndexOf(text: string, part: string, offset: number | undefined): CelValue {
   const size = codePointCount(text)
-  if (part === '') return offset === undefined ? size : offset < 0 ? outOfRange(offset) : Math.min(offset, size)
+  if (part === '') return Math.min(offset ?? size, size)
   if (offset === undefined && codePointCount(part) > size) return -1
   const from = offset ?? size - 1
-  if (from < 0) return offset === undefined ? -1 : outOfRange(from)
-  if (from >= size) return -1
+  if (from < 0 || from >= size) return -1
   if (isBasicPlane(text)) return text.lastIndexOf(part, from)
   const found = text.lastIndexOf(part, unitPosition(text, from))
   return found < 0 ? -1 : codePointCount(text.slice(0, found))
@@ -53,21 +52,27 @@ function search(budget: CostBudget, name: 'indexOf' | 'lastIndexOf', target: Cel
   if (isList(target)) {
     if (offset !== undefined) return noOverload(name, target, wanted, offset)
     if (wanted instanceof CelError) return wanted
-    budget.charge(target.reduce<number>((sum, element) => sum + traversalSize(element), 0))
+    budget.charge(traversalSize(target))
     const matches = (element: CelValue): boolean => listContains(budget, [element], wanted)
     return name === 'indexOf' ? target.findIndex(matches) : target.findLastIndex(matches)
   }
   if (typeof target !== 'string' || typeof wanted !== 'string' || !(offset === undefined || isInt(offset)))
     return noOverload(name, target, wanted, offset ?? null)
   budget.charge(Math.floor(target.length / 10))
+  if (offset !== undefined && offset < 0) return outOfRange(offset)
   const from = offset === undefined ? undefined : Number(offset)
   return name === 'indexOf' ? indexOf(target, wanted, from ?? 0) : lastIndexOf(target, wanted, from)
 }
 
-/** What walking an element costs: a tenth of a text, 1 for a scalar, the elements of a list. */
-export function traversalSize(value: CelValue): number {
+const MAX_DEPTH = 100
+
+/** What walking a value costs: a tenth of a text, 1 for a scalar, and for lists and maps what all in them costs. */
+export function traversalSize(value: CelValue, depth = 0): number {
   if (typeof value === 'string') return Math.floor(value.length / 10)
-  return isList(value) ? sizeForCost(value) : 1
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return 1
+  if (isList(value)) return value.reduce<number>((sum, element) => sum + traversalSize(element, depth + 1), 0)
+  if (!isMap(value)) return 1
+  return mapEntries(value).reduce((sum, [key, held]) => sum + traversalSize(key, depth + 1) + traversalSize(held, depth + 1), 0)
 }
 
 // Go's white space, which lacks U+180E and U+FEFF.

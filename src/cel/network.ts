@@ -111,7 +111,10 @@ export function parseIp(text: string): IpAddress | CelError {
 /** Reads a range, or says why it is none. */
 export function parseCidr(text: string): Cidr | CelError {
   const refuse = (reason: string): CelError =>
-    fail('Conversion', `network address parse error during conversion from string: netip.ParsePrefix(${goQuote(text)}): ${reason}`)
+    fail(
+      'Conversion',
+      `network address parse error during conversion from string: network address parse error during conversion from string: netip.ParsePrefix(${goQuote(text)}): ${reason}`,
+    )
   const slash = text.lastIndexOf('/')
   if (slash < 0) return refuse("no '/'")
   const addressText = text.slice(0, slash)

@@ -61,7 +61,7 @@ function normalize(text: string): string | CelError {
     const trimmed = part.replace(/^0+/, '')
     return trimmed === '' || !/^[0-9]/.test(trimmed) ? `0${trimmed}` : trimmed
   })
-  if (parts.length < 3 && /[+-]/.test(parts.at(-1) ?? '')) return fail('Conversion', 'Short version cannot contain PreRelease/Build meta data')
+  if (parts.length < 3 && /[+-]/.test(parts.at(-1) ?? '')) return fail('Conversion', 'short version cannot contain PreRelease/Build meta data')
   while (parts.length < 3) parts.push('0')
   return parts.join('.')
 }
@@ -76,10 +76,10 @@ function splitVersion(text: string): string[] {
 
 /** Reads a version, or says why it is none; `isLenient` also takes `v1.2`. */
 export function parseSemver(text: string, isLenient: boolean): Semver | CelError {
-  if (text === '') return fail('Conversion', 'Version string empty')
   if (text.length > MAX_LENGTH) return fail('Conversion', 'version is too long')
   const source = isLenient ? normalize(text) : text
   if (source instanceof CelError) return source
+  if (source === '') return fail('Conversion', 'Version string empty')
   const parts = splitVersion(source)
   const [majorText = '', minorText = '', rest = ''] = parts
   if (parts.length !== 3) return fail('Conversion', 'No Major.Minor.Patch elements found')

@@ -50,6 +50,22 @@ describe('Kubernetes and we judge random expressions alike', () => {
   }, 600_000)
 })
 
+const texts = KNOWN_DIFFERENCES.filter((difference) => difference.aspect === 'text')
+
+describe('where only the words differ, the verdict does not', () => {
+  test.each(texts.flatMap(({ expressions, marker }) => expressions.map((expression) => ({ expression, marker }))))(
+    '$expression',
+    async ({ expression, marker }) => {
+      const line = question(0, expression, OBJECT)
+      const [answer = '{}'] = await askOracle(oracle, [line])
+      const [kubernetes, ours] = [verdictOf(answer), verdictOf(evaluateLine(line))]
+      expect([kubernetes.kind, ours.kind]).toEqual(['error', 'error'])
+      expect(ours.text).not.toBe(kubernetes.text)
+      expect(kubernetes.text).toContain(marker ?? '')
+    },
+  )
+})
+
 describe('what is listed as different is different, and described by its marker', () => {
   test.each(verdicts.flatMap((difference) => difference.expressions.map((expression) => ({ expression, marker: difference.marker }))))(
     '$expression',

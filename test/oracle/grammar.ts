@@ -303,7 +303,6 @@ export const GRAMMAR: Readonly<Record<GrammarType, readonly string[]>> = {
     'object.spec.mixed.max()',
     'object.spec.numbers.sum()',
     'dyn({quantity})',
-    'dyn({type})',
   ],
   strings: [
     '[]',
