@@ -5,6 +5,7 @@ import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutco
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { isDescended, isNotWorse } from './mitigation.ts'
+import { authoredText, showError } from './redaction.ts'
 import { isSensitive, type ValueRules } from './values.ts'
 import { explainViolation, oneLine } from './violation.ts'
 
@@ -58,7 +59,7 @@ class PolicyJudgement {
     this.#context = context
     this.#budget = new CostBudget(input.deadline === undefined ? {} : { deadline: input.deadline })
     this.#level = evaluation.admission ? levelIn(environment, candidate.policy.levels) : 'Observe'
-    this.#values = { digestKey: input.digestKey, isSensitive: isSensitive(input.request) }
+    this.#values = { digestKey: input.digestKey, isSensitive: isSensitive(input.request), authored: () => authoredText(candidate.policy) }
   }
 
   outcomes(): readonly RuleOutcome[] {
@@ -206,11 +207,12 @@ class PolicyJudgement {
     return value.ok && value.value === false
   }
 
-  #error(rule: RuleOutcome['rule'], { code, message }: Unevaluable): RuleOutcome {
+  #error(rule: Rule, { code, message }: Unevaluable): RuleOutcome {
     const { failurePolicy } = this.#candidate.policy
     const mitigation = isDenying(this.#level) && this.#context.isProtected() ? 'protected' : undefined
     const denying: Effect = failurePolicy === 'Fail' && mitigation === undefined ? 'deny' : 'warn'
-    const shown = this.#values.isSensitive ? 'the reason is not shown for this kind of object' : oneLine(message)
+    const values = { ...this.#values, showsAll: rule.showValues || code !== 'EvaluationFailed' }
+    const shown = oneLine(showError(message, values))
     return { result: 'error', rule, level: this.#level, effect: effectAt(this.#level, denying), code, message: shown, failurePolicy, mitigation }
   }
 

@@ -28,7 +28,7 @@ export function isSensitive({ resource, subResource }: AdmissionRequest): boolea
 }
 
 /** What stands for a value that may not be shown: enough to tell two apart, not enough to guess one. */
-function digestOf(text: string, key: string): string {
+export function digestOf(text: string, key: string): string {
   const digest = createHmac('sha256', key).update(text).digest('hex').slice(0, 6)
   return `a string of ${[...text].length} characters, digest ${digest}`
 }
@@ -53,6 +53,8 @@ export interface ValueRules {
   /** The policy's author vouches that these values may be read. */
   readonly showsAll: boolean
   readonly isSensitive: boolean
+  /** All that the policy's author wrote: it is no secret where it turns up again. */
+  readonly authored: () => string
 }
 
 const MAX_ITEMS = 5

@@ -1,6 +1,7 @@
 import { type Atom, type Bindings, type CelProgram, type CostBudget, describeAtom } from '../cel/index.ts'
 import type { PodTemplate, Rule } from '../rules/index.ts'
 import type { Finding, Violation } from './decision.ts'
+import { withoutComputedKey } from './redaction.ts'
 import { showValue, type ValueRules } from './values.ts'
 
 const MAX_FINDINGS = 20
@@ -18,8 +19,15 @@ function inOwner(path: string, template: PodTemplate | undefined): string {
   return template === undefined || path === NAMESPACE_OF_OWNER ? path : `${template.path.join('.')}${path.startsWith('[') ? '' : '.'}${path}`
 }
 
+const OLD = 'oldObject.'
+
+function placeInOwner(atom: Atom, template: PodTemplate | undefined): Atom {
+  if (atom.root === 'object') return { ...atom, path: inOwner(atom.path, template) }
+  return atom.path.startsWith(OLD) ? { ...atom, path: `${OLD}${inOwner(atom.path.slice(OLD.length), template)}` } : atom
+}
+
 function toFinding(atom: Atom, template: PodTemplate | undefined, rules: ValueRules): Finding {
-  const placed = atom.root === 'object' ? { ...atom, path: inOwner(atom.path, template) } : atom
+  const placed = placeInOwner(atom, template)
   return { path: oneLine(placed.path), sentence: oneLine(describeAtom(placed, (value, { segments }) => showValue(value, segments, rules))) }
 }
 
@@ -46,7 +54,8 @@ export function explainViolation(
   const { atoms } = program.explain(bindings, budget)
   const findings = new Map<string, Finding>()
   for (const atom of atoms) {
-    const finding = toFinding(atom, template, rules)
+    const told = withoutComputedKey(atom, [bindings['object'], bindings['oldObject']], rules)
+    const finding = toFinding(told, template, rules)
     findings.set(finding.sentence, finding)
   }
   const all = [...findings.values()]
