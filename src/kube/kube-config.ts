@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { KubeConfig, type RequestContext } from '@kubernetes/client-node'
+import { KubeConfig, type RequestContext, type User } from '@kubernetes/client-node'
 import { isRecord, OperationalError, parseYamlDocuments } from '../api/index.ts'
 
 type Dispatcher = ReturnType<RequestContext['getDispatcher']>
@@ -18,18 +18,48 @@ function tokenFilesOf(text: string): ReadonlyMap<string, string> {
   )
 }
 
-/** A KubeConfig that keeps its connections: the library would open one, with a TLS handshake, for every request. */
+/** The user with the token that its file has at that time: such tokens end, and the next one is put there before. */
+function withTokenFile({ authProvider: _provider, ...user }: User, file: string): User {
+  let last = readFileSync(file, 'utf8').trim()
+  return {
+    ...user,
+    get token() {
+      try {
+        last = readFileSync(file, 'utf8').trim()
+      } catch {
+        // A file that is just being replaced: the token before is good for a while.
+      }
+      return last
+    },
+  }
+}
+
+function tokenFileOf({ authProvider }: User): string | undefined {
+  const config: unknown = authProvider?.config
+  const file = isRecord(config) ? config['tokenFile'] : undefined
+  return typeof file === 'string' ? file : undefined
+}
+
+/** A KubeConfig that keeps its connections (the library would open one, with a TLS handshake, for every request) and reads files of tokens again. */
 export class PooledKubeConfig extends KubeConfig {
   #dispatcher: Dispatcher | undefined
 
-  /** Reads `tokenFile` too, which the library does not know: as kubectl does, again and again, since such tokens end. */
+  /** Knows `tokenFile`, which the library leaves out. */
   override loadFromFile(...given: Parameters<KubeConfig['loadFromFile']>): void {
     super.loadFromFile(...given)
     const [file] = given
     const tokenFiles = tokenFilesOf(readFileSync(file, 'utf8'))
     this.users = this.users.map((user) => {
       const tokenFile = tokenFiles.get(user.name)
-      return tokenFile === undefined ? user : { ...user, authProvider: { name: 'tokenFile', config: { tokenFile: resolve(dirname(file), tokenFile) } } }
+      return tokenFile === undefined ? user : withTokenFile(user, resolve(dirname(file), tokenFile))
+    })
+  }
+
+  override loadFromCluster(pathPrefix?: string): void {
+    super.loadFromCluster(pathPrefix)
+    this.users = this.users.map((user) => {
+      const tokenFile = tokenFileOf(user)
+      return tokenFile === undefined ? user : withTokenFile(user, tokenFile)
     })
   }
 
