@@ -16,6 +16,7 @@ import {
   ParamSync,
   PolicySync,
   RegistrationSync,
+  SchemaSync,
   ShrinkGuard,
   StatusSync,
 } from './controllers/index.ts'
@@ -150,7 +151,15 @@ class BylawOperator {
         this.#metrics.recordRuleSet(ruleSet)
         if (this.#isListening) registrations.update(ruleSet)
         status.request()
+        schemas.request()
       },
+    })
+    const schemas: SchemaSync = new SchemaSync({
+      reader: cluster,
+      policies: () => policies.states().flatMap(({ compiled }) => compiled?.policy ?? []),
+      servedVersions: discovery.servedVersions,
+      logger,
+      onChange: () => status.request(),
     })
     const status: StatusSync = new StatusSync({
       cluster,
@@ -158,6 +167,7 @@ class BylawOperator {
       store: this.#store,
       counter: this.#counter,
       isRegistered: (policy) => registrations.isRegistered(policy),
+      fieldIssues: schemas.issuesOf,
       isLeader: () => lease.isLeader,
       events,
       now,
@@ -168,6 +178,7 @@ class BylawOperator {
       status.request()
     }
     this.#stops.push(
+      () => schemas.stop(),
       () => status.stop(),
       () => registrations.stop(),
       () => policies.stop(),
@@ -177,7 +188,7 @@ class BylawOperator {
     )
     lease.start()
     const certificate = await certificates.start((pair) => server?.replaceCertificate(pair))
-    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, events)
+    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, schemas, events)
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
     this.#stops.push(() => server.close())
@@ -271,6 +282,7 @@ class BylawOperator {
     namespaces: NamespaceSync,
     params: ParamSync,
     policies: PolicySync,
+    schemas: SchemaSync,
     events: EventWriter,
   ): AdmissionServer {
     const { timeoutSeconds, maxBodyBytes } = this.#config.admission
@@ -304,6 +316,7 @@ class BylawOperator {
         // A new policy may use what the release before has, as Kubernetes demands of its own, so that a cluster can be rolled back;
         // one that is stored already compiles for ever.
         compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
+        fieldIssues: schemas.issuesOf,
       },
     })
   }

@@ -5,13 +5,14 @@ import {
   type FieldIssue,
   isEqualJson,
   type KubernetesObject,
+  type Policy,
   parseEnforcementProfile,
   parsePolicy,
   parsePolicyException,
   SEVERITIES,
   type UserInfo,
 } from '../api/index.ts'
-import { type CompileOptions, compilePolicy, describeIssue, profileIssues, rankOfLevel } from '../rules/index.ts'
+import { type CompileIssue, type CompileOptions, compilePolicy, describeIssue, profileIssues, rankOfLevel } from '../rules/index.ts'
 import { denial } from './answer.ts'
 
 /** One question about a requester's rights; without `namespace` it is about the cluster scope, which no namespace's role can grant. */
@@ -28,6 +29,8 @@ export interface GuardDependencies {
   readonly mayAccess: (user: UserInfo, question: AccessQuestion) => Promise<boolean>
   readonly profile: () => EnforcementProfile
   readonly compileOptions: () => CompileOptions
+  /** What the schemas of its kinds, as far as they are known already, tell of a policy. */
+  readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
 }
 
 const GROUP = 'bylaw.dev'
@@ -79,10 +82,10 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
       )
     }
   }
-  const warnings = [...compiled.issues, ...profileIssues(compiled, dependencies.profile())]
+  const warnings = [...compiled.issues, ...profileIssues(compiled, dependencies.profile()), ...dependencies.fieldIssues(parsed.value)]
   return allow(
     uid,
-    warnings.map((issue) => oneLineWarning(describeIssue(issue))),
+    warnings.map(({ path, message }) => oneLineWarning(`${path}: ${message}`)),
   )
 }
 

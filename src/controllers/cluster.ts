@@ -57,3 +57,10 @@ export interface AccessAttributes {
   readonly name: string
   readonly namespace?: string
 }
+
+/** The schemas of a cluster's kinds. Every method throws an OperationalError where the API server does not do as asked. */
+export interface OpenApiReader {
+  /** Where the OpenAPI v3 document of each group and version is, by names such as `api/v1` and `apis/apps/v1`; what is there changes only with its address. */
+  openApiIndex(): Promise<ReadonlyMap<string, string>>
+  openApiDocument(address: string): Promise<unknown>
+}

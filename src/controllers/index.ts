@@ -1,6 +1,6 @@
 export { CertificateSync, type CertificateSyncOptions } from './certificate-sync.ts'
 export { type KeyPair, makeAuthority, makeServingCertificate, remainingMs } from './certificates.ts'
-export type { AccessAttributes, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache } from './cluster.ts'
+export type { AccessAttributes, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache, OpenApiReader } from './cluster.ts'
 export { DiscoverySync } from './discovery-sync.ts'
 export { type EventDraft, EventWriter } from './event-writer.ts'
 export { LeaseSync } from './lease-sync.ts'
@@ -15,5 +15,6 @@ export {
   type ResourceFacts,
   type Webhook,
 } from './registrations/index.ts'
+export { SchemaSync, type SchemaSyncOptions } from './schema-sync.ts'
 export { ShrinkGuard } from './shrink-guard.ts'
 export { StatusSync, type StatusSyncOptions } from './status-sync.ts'

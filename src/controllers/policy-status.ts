@@ -1,4 +1,4 @@
-import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
+import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
 import { describeFieldIssue, isEqualJson, parsePolicyException } from '../api/index.ts'
 import type { PolicyCounters } from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
@@ -12,6 +12,8 @@ export interface StatusContext {
   readonly isRegistered: (policy: EnforcedPolicy) => boolean
   /** Whether a suspicious shrink keeps an older rule set in force. */
   readonly isHeld: boolean
+  /** What the schemas of its kinds tell of a policy. */
+  readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
   readonly counters: PolicyCounters
   readonly now: Date
 }
@@ -79,7 +81,13 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
   const policy = context.ruleSet.policies.find(({ identity }) => identity.name === name)
   const { counts, recent } = context.counters
   const warnings =
-    compiled === undefined ? [] : [...compiled.issues.filter(({ severity }) => severity === 'warning'), ...profileIssues(compiled, context.ruleSet.profile)]
+    compiled === undefined
+      ? []
+      : [
+          ...compiled.issues.filter(({ severity }) => severity === 'warning'),
+          ...profileIssues(compiled, context.ruleSet.profile),
+          ...context.fieldIssues(compiled.policy),
+        ]
   const isAtRevision = policy !== undefined && policy.revision === compiled?.revision
   return {
     observedGeneration: generation,

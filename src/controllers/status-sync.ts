@@ -3,13 +3,14 @@ import {
   isEqualJson,
   type KubernetesObject,
   OperationalError,
+  type Policy,
   type PolicyStatus,
   readEnforcementProfileStatus,
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from '../api/index.ts'
 import type { DecisionCounter, DecisionCounts, Logger, PolicyCounters, RecentViolation } from '../evidence/index.ts'
-import type { EnforcedPolicy, RuleSetStore } from '../rules/index.ts'
+import type { CompileIssue, EnforcedPolicy, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
 import { Loop } from './loop.ts'
@@ -22,6 +23,8 @@ export interface StatusSyncOptions {
   readonly store: RuleSetStore
   readonly counter: DecisionCounter
   readonly isRegistered: (policy: EnforcedPolicy) => boolean
+  /** What the schemas of its kinds tell of a policy. */
+  readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
   /** Whether this replica is the one that writes. */
   readonly isLeader: () => boolean
   readonly events: EventWriter
@@ -104,14 +107,14 @@ export class StatusSync {
   }
 
   async #writePolicy(state: PolicyState): Promise<void> {
-    const { policies, store, isRegistered, now } = this.#options
+    const { policies, store, isRegistered, fieldIssues, now } = this.#options
     const { name = '' } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.current(name)
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== state.object.metadata.generation) return
     const stored = readPolicyStatus(current['status'])
     const counters = this.#countersOf(state, stored)
-    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, counters, now: now() })
+    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, fieldIssues, counters, now: now() })
     if (stored !== undefined && isEqualJson(stored, wanted)) return
     if (stored !== undefined && differsOnlyInCounters(stored, wanted)) {
       const waitMs = COUNTERS_EVERY_MS - (now().getTime() - (this.#writtenMs.get(name) ?? 0))

@@ -15,6 +15,8 @@ export interface KubeRequest {
   readonly accept?: string
   /** Milliseconds until the request is given up; 10,000 unless said otherwise. */
   readonly timeoutMs?: number
+  /** A longer answer is given up; no limit unless said otherwise. */
+  readonly limitBytes?: number
 }
 
 interface RawResponse {
@@ -78,7 +80,15 @@ export class KubeClient {
     }
   }
 
-  async #exchange({ method, path, body, contentType, accept, timeoutMs = DEFAULT_TIMEOUT_MS }: KubeRequest): Promise<RawResponse> {
+  async #exchange({
+    method,
+    path,
+    body,
+    contentType,
+    accept,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    limitBytes = Number.POSITIVE_INFINITY,
+  }: KubeRequest): Promise<RawResponse> {
     const options: RequestOptions = {}
     await this.#config.applyToHTTPSOptions(options)
     const text = body === undefined ? undefined : JSON.stringify(body)
@@ -98,7 +108,12 @@ export class KubeClient {
       const target = { ...options, headers, method, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${base}${path}` }
       const request = send({ ...target, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
+        let bytes = 0
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length
+          if (bytes > limitBytes) response.destroy(new Error(`the answer is longer than ${limitBytes} bytes`))
+          else chunks.push(chunk)
+        })
         response.on('error', fail)
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }))
       })

@@ -21,6 +21,8 @@ interface DiscoveredResource {
 const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
 const STATUS_MANAGER = 'bylaw-status'
 const ACCESS_TIMEOUT_MS = 1000
+/** The largest document of Kubernetes itself has 1.6 MB. */
+const OPEN_API_LIMIT_BYTES = 16 * 1024 * 1024
 
 const recordsOf = (value: unknown): readonly Readonly<Record<string, unknown>>[] => (Array.isArray(value) ? value.filter(isRecord) : [])
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
@@ -74,6 +76,23 @@ export class KubeCluster {
     const groups = answers.flatMap((answer) => recordsOf(isRecord(answer) ? answer['items'] : undefined))
     if (groups.length === 0) throw new OperationalError('KubeUnavailable', 'the API server lists no resources', { isRetryable: true })
     return groups.flatMap(readGroup)
+  }
+
+  /** The addresses of the cluster's OpenAPI v3 documents, by group and version. */
+  async openApiIndex(): Promise<ReadonlyMap<string, string>> {
+    const answer = await this.#client.send({ method: 'GET', path: '/openapi/v3', limitBytes: OPEN_API_LIMIT_BYTES })
+    const paths = isRecord(answer) && isRecord(answer['paths']) ? answer['paths'] : {}
+    return new Map(
+      Object.entries(paths).flatMap(([name, item]): [string, string][] => {
+        const address = isRecord(item) ? textOf(item['serverRelativeURL']) : ''
+        // An address elsewhere would carry the operator's credentials there.
+        return address.startsWith('/openapi/v3/') ? [[name, address]] : []
+      }),
+    )
+  }
+
+  openApiDocument(address: string): Promise<unknown> {
+    return this.#client.send({ method: 'GET', path: address, limitBytes: OPEN_API_LIMIT_BYTES })
   }
 
   /** Asks whether a user may do something; the question is about the cluster scope unless it names a namespace. No answer within a second is no. */

@@ -17,6 +17,15 @@ interface WantedResource {
   readonly resource: string
 }
 
+interface WantedKind {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
+/** A schema that a policy can be judged by: that of a resource, or of a kind. */
+export type SchemaNeed = WantedResource | WantedKind
+
 interface PolicyExpression {
   readonly path: string
   readonly source: string
@@ -35,23 +44,18 @@ interface Sighting {
 const READS_KIND = /\b(?:object|oldObject|request)\??\.\??(?:kind|apiVersion|resource|subResource|requestKind|requestResource|requestSubResource)\b/
 const ROOT_OF_PARAMS = /^params(?:$|[.[])/
 
-/** Whether a policy's expressions can be judged by the schema of a resource: one that it names, or one of its parameters' kind. */
-export function isSchemaWanted(policy: Policy, resource: NamedResource, servedVersions: ServedVersions): boolean {
+/** The schemas that a policy can be judged by: those of the resources that it names, and of its parameters' kind. */
+export function schemaNeeds(policy: Policy, servedVersions: ServedVersions): readonly SchemaNeed[] {
   const { paramKind } = policy.spec
-  if (paramKind !== undefined && !resource.resource.includes('/')) {
-    const { group, version } = parseApiVersion(paramKind.apiVersion)
-    if (group === resource.group && version === resource.version && paramKind.kind === resource.kind) return true
-  }
-  return wantedResources(policy, servedVersions).resources.some(
-    ({ group, version, resource: name }) => group === resource.group && version === resource.version && name === resource.resource,
-  )
+  const { resources } = wantedResources(policy, servedVersions)
+  const params = paramKind === undefined ? [] : [{ ...parseApiVersion(paramKind.apiVersion), kind: paramKind.kind }]
+  return [...resources, ...params]
 }
 
-/** The groups and versions, such as `v1` and `apps/v1`, whose schemas a policy can be judged by. */
-export function schemaVersionsOf(policy: Policy, servedVersions: ServedVersions): readonly string[] {
-  const { paramKind } = policy.spec
-  const named = wantedResources(policy, servedVersions).resources.map(({ group, version }) => (group === '' ? version : `${group}/${version}`))
-  return [...new Set([...named, ...(paramKind === undefined ? [] : [paramKind.apiVersion])])]
+/** Whether a resource has a schema that is needed. */
+export function meetsNeed(need: SchemaNeed, { group, version, resource, kind }: NamedResource): boolean {
+  if (need.group !== group || need.version !== version) return false
+  return 'kind' in need ? need.kind === kind && !resource.includes('/') : need.resource === resource
 }
 
 /** The resources that a policy judges, in the versions in which it sees them; templates are judged as the Pods that they are for. */

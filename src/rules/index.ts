@@ -1,6 +1,6 @@
 export { assembleRuleSet, profileIssues, type RuleSetParts } from './assemble.ts'
 export { type CompileOptions, compilePolicy, revisionOf, variablesRead } from './compile-policy.ts'
-export { fieldIssues, isSchemaWanted, schemaVersionsOf } from './field-issues.ts'
+export { fieldIssues, meetsNeed, type SchemaNeed, schemaNeeds } from './field-issues.ts'
 export { type CompileIssue, type CompileIssueCode, describeIssue } from './issue.ts'
 export { type KindSchema, type NamedResource, type ResourceSchema, readOpenApi, type SchemaCatalogue, schemaCatalogue } from './kind-schemas.ts'
 export { type EffectiveLevel, isDenying, levelsOf, type PolicyLevels, rankOfLevel, stricterLevel } from './levels.ts'

@@ -52,7 +52,7 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, maxBodyBytes
       deadlineMs: 4000,
       ...review,
     },
-    guards: { mayAccess: async () => false, profile: defaultEnforcementProfile, compileOptions: () => ({}), ...guards },
+    guards: { mayAccess: async () => false, profile: defaultEnforcementProfile, compileOptions: () => ({}), fieldIssues: () => [], ...guards },
     maxBodyBytes: maxBodyBytes ?? 16 * 1024 * 1024,
     maxReviews: maxReviews ?? 2048,
     maxHeldBytes: maxHeldBytes ?? 256 * 1024 * 1024,
