@@ -13,9 +13,21 @@ import {
 } from '../api/index.ts'
 import { type Decision, decide } from '../decide/index.ts'
 import { describeFailure, toDecisionRecord } from '../evidence/index.ts'
-import { assembleRuleSet, type CompiledPolicy, compilePolicy, describeIssue, isNamespaceObject, profileIssues, type RuleSet } from '../rules/index.ts'
+import {
+  assembleRuleSet,
+  type CompiledPolicy,
+  type CompileIssue,
+  compilePolicy,
+  describeIssue,
+  fieldIssues,
+  isNamespaceObject,
+  profileIssues,
+  type RuleSet,
+  type SchemaCatalogue,
+} from '../rules/index.ts'
 import { asDecoded } from './as-decoded.ts'
 import { readDocuments, type SourceDocument } from './files.ts'
+import { readSchemas } from './schemas.ts'
 import { openWorkspace, type Workspace } from './workspace.ts'
 
 export interface CheckOptions {
@@ -24,6 +36,8 @@ export interface CheckOptions {
   readonly environment?: string
   readonly now: Date
   readonly output: 'text' | 'json'
+  /** OpenAPI v3 documents of the cluster: fields that they do not have are told. */
+  readonly openapi?: readonly string[]
 }
 
 /** What a command prints and how it ends. */
@@ -97,7 +111,7 @@ function describeDecision({ file, request }: Subject, decision: Decision): strin
 }
 
 /** Judges resources in files by policies in files: the same engine and the same words as in a cluster, without one. */
-export function check({ policies, resources, environment, now, output }: CheckOptions): CommandResult {
+export function check({ policies, resources, environment, now, output, openapi = [] }: CheckOptions): CommandResult {
   const usage = (messages: readonly string[]): CommandResult => ({
     exitCode: EXIT.usage,
     stdout: '',
@@ -107,6 +121,8 @@ export function check({ policies, resources, environment, now, output }: CheckOp
   if (!policyDocuments.ok) return usage([policyDocuments.error])
   const resourceDocuments = readDocuments(resources)
   if (!resourceDocuments.ok) return usage([resourceDocuments.error])
+  const schemas = readSchemas(openapi)
+  if (!schemas.ok) return usage([`--openapi: ${schemas.error}`])
   const workspace = openWorkspace([...policyDocuments.value, ...resourceDocuments.value], environment)
   if (!workspace.ok) return usage(workspace.error)
   if (workspace.value.policies.length === 0) return usage(['no Policy in the files given with -f'])
@@ -122,7 +138,7 @@ export function check({ policies, resources, environment, now, output }: CheckOp
   const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile })
   const decisions = subjects.map((subject) => ({ subject, decision: judge(ruleSet, subject.request, workspace.value, now) }))
   const notes = [
-    ...describeIssues(compiled, workspace.value),
+    ...describeIssues(compiled, workspace.value, schemas.value),
     ...(workspace.value.exceptions > 0 ? ['warning: exceptions are read but waive nothing in this version'] : []),
   ]
   const stderr = notes.length === 0 ? '' : `${notes.join('\n')}\n`
@@ -140,10 +156,19 @@ export function check({ policies, resources, environment, now, output }: CheckOp
   return { exitCode, stdout: `${[...told, summary].join('\n')}\n`, stderr }
 }
 
-function describeIssues(compiled: readonly CompiledPolicy[], { profile }: Workspace): string[] {
+function describeIssues(compiled: readonly CompiledPolicy[], { profile }: Workspace, schemas: SchemaCatalogue): string[] {
   return compiled.flatMap((policy) =>
-    [...policy.issues, ...profileIssues(policy, profile)].map((issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`),
+    [...policy.issues, ...profileIssues(policy, profile), ...fieldIssuesOf(policy, schemas)].map(
+      (issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`,
+    ),
   )
+}
+
+function fieldIssuesOf({ policy }: CompiledPolicy, schemas: SchemaCatalogue): readonly CompileIssue[] {
+  return fieldIssues(policy, schemas, (group, resource) => {
+    const versions = schemas.versionsOf(group, resource)
+    return versions.length === 0 ? undefined : versions
+  })
 }
 
 /** 3 where anything could not be evaluated, else 1 where any rule was violated, at whatever level, else 0. */
