@@ -1,8 +1,9 @@
 import {
   type AdmissionRequest,
   type AdmissionResponse,
+  describeFieldIssue,
   type EnforcementProfile,
-  type FieldIssue,
+  guessResource,
   isEqualJson,
   type KubernetesObject,
   type Policy,
@@ -41,7 +42,11 @@ const allow = (uid: string, warnings: readonly string[] = []): AdmissionResponse
 
 const oneLineWarning = (text: string): string => [...text.replace(/\p{Cc}+/gu, ' ')].slice(0, 240).join('')
 
-const labelsOf = (object: KubernetesObject | null): Readonly<Record<string, string>> => object?.metadata.labels ?? {}
+/** A label may be called like what every JavaScript object has. */
+function labelOf(object: KubernetesObject | null, label: string): string | undefined {
+  const labels = object?.metadata.labels ?? {}
+  return Object.hasOwn(labels, label) ? labels[label] : undefined
+}
 
 /** Refuses a deletion of Bylaw's own definitions: it would remove every policy without a single request for a policy. */
 export function guardDefinitions({ uid, oldObject }: AdmissionRequest): AdmissionResponse {
@@ -61,19 +66,17 @@ function refusal(uid: string, subject: string, mistakes: readonly string[]): Adm
   return denial(uid, text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}\n…` : text)
 }
 
-const describeField = ({ path, message }: FieldIssue): string => `${path}: ${message}`
-
 async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, dependencies: GuardDependencies): Promise<AdmissionResponse> {
   const { uid, userInfo } = request
   const parsed = parsePolicy(object)
-  if (!parsed.ok) return refusal(uid, 'the policy', parsed.error.map(describeField))
+  if (!parsed.ok) return refusal(uid, 'the policy', parsed.error.map(describeFieldIssue))
   const compiled = compilePolicy(parsed.value, dependencies.compileOptions())
   const errors = compiled.issues.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) return refusal(uid, 'the policy', errors.map(describeIssue))
   const { paramKind, paramRef } = parsed.value.spec
   if (paramKind !== undefined && paramRef?.name !== undefined) {
     const [group = '', version] = paramKind.apiVersion.includes('/') ? paramKind.apiVersion.split('/') : ['', paramKind.apiVersion]
-    const question = { group, resource: `${paramKind.kind.toLowerCase()}s`, verb: 'get', name: paramRef.name }
+    const question = { group, resource: guessResource(paramKind.kind), verb: 'get', name: paramRef.name }
     const isAllowed = await dependencies.mayAccess(userInfo, paramRef.namespace === undefined ? question : { ...question, namespace: paramRef.namespace })
     if (!isAllowed) {
       return denial(
@@ -89,9 +92,10 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
   )
 }
 
-/** Whether any environment that both profiles know, or that the new one lost, became laxer. */
+/** Whether any environment that both profiles know, or that the new one lost, became laxer, or a label is no longer guarded. */
 function isLaxer(before: EnforcementProfile, after: EnforcementProfile): boolean {
   if (before.spec.namespaceLabel !== after.spec.namespaceLabel || before.spec.defaultEnvironment !== after.spec.defaultEnvironment) return true
+  if (before.spec.protectedNamespaceLabels.some((label) => !after.spec.protectedNamespaceLabels.includes(label))) return true
   return before.spec.environments.some(({ name, levels }) => {
     const now = after.spec.environments.find((environment) => environment.name === name)
     return now === undefined || SEVERITIES.some((severity) => rankOfLevel(now.levels[severity]) < rankOfLevel(levels[severity]))
@@ -101,7 +105,7 @@ function isLaxer(before: EnforcementProfile, after: EnforcementProfile): boolean
 async function guardProfile(request: AdmissionRequest, dependencies: GuardDependencies): Promise<AdmissionResponse> {
   const { uid, object, userInfo } = request
   const parsed = object === null ? undefined : parseEnforcementProfile(object)
-  if (parsed !== undefined && !parsed.ok) return refusal(uid, 'the profile', parsed.error.map(describeField))
+  if (parsed !== undefined && !parsed.ok) return refusal(uid, 'the profile', parsed.error.map(describeFieldIssue))
   if (parsed !== undefined && !isLaxer(dependencies.profile(), parsed.value)) return allow(uid)
   const question = { group: GROUP, resource: 'environments', verb: 'assign', name: EVERY_ENVIRONMENT }
   if (await dependencies.mayAccess(userInfo, question)) return allow(uid)
@@ -118,7 +122,7 @@ export async function guardResources(request: AdmissionRequest, dependencies: Gu
   if (object === null) return allow(uid)
   if (resource.resource === 'policies') return guardPolicy(request, object, dependencies)
   const parsed = parsePolicyException(object)
-  if (!parsed.ok) return refusal(uid, 'the exception', parsed.error.map(describeField))
+  if (!parsed.ok) return refusal(uid, 'the exception', parsed.error.map(describeFieldIssue))
   return allow(uid, ['exceptions are recorded but waive nothing in this version'])
 }
 
@@ -126,8 +130,8 @@ export async function guardResources(request: AdmissionRequest, dependencies: Gu
 export async function guardEnvironment(request: AdmissionRequest, dependencies: GuardDependencies): Promise<AdmissionResponse> {
   const { uid, object, oldObject, userInfo } = request
   const { namespaceLabel, defaultEnvironment, environments } = dependencies.profile().spec
-  const before = oldObject === null ? defaultEnvironment : (labelsOf(oldObject)[namespaceLabel] ?? defaultEnvironment)
-  const after = labelsOf(object)[namespaceLabel] ?? defaultEnvironment
+  const before = labelOf(oldObject, namespaceLabel) ?? defaultEnvironment
+  const after = labelOf(object, namespaceLabel) ?? defaultEnvironment
   const names = [...new Set([before, after])]
   const answers = await Promise.all(names.map((name) => dependencies.mayAccess(userInfo, { group: GROUP, resource: 'environments', verb: 'assign', name })))
   const missing = names.filter((_name, index) => answers[index] !== true)

@@ -29,6 +29,10 @@ export interface CompileOptions {
 /** Digest of a policy's spec, 16 hexadecimal digits. */
 export const revisionOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
 
+/** Whether an expression is right but for the functions of the authorizer, which are declared and not there. */
+const isOfAuthorizer = (source: string, issues: readonly ExpressionIssue[]): boolean =>
+  /\bauthorizer\b/.test(source) && issues.every(({ message }) => message.endsWith('is not supported'))
+
 class PolicyCompiler {
   readonly issues: CompileIssue[] = []
   readonly #policy: Policy
@@ -66,14 +70,14 @@ class PolicyCompiler {
       ...(kubernetesMinor === undefined ? {} : { kubernetesMinor }),
     }
     const compiled = compileExpression(source, environment)
-    if (!compiled.ok) {
-      for (const issue of compiled.error) this.report(path, source, issue)
-      return err(`${path} does not compile: ${compiled.error[0]?.message ?? 'unknown reason'}`)
-    }
-    if (compiled.value.variables.has('authorizer')) {
+    if (compiled.ok ? compiled.value.variables.has('authorizer') : isOfAuthorizer(source, compiled.error)) {
       const message = '`authorizer` cannot be used in a policy: it would need a request to the API server for each decision'
       this.issues.push({ code: 'UnsupportedVariable', severity: 'error', policy: this.#policy.metadata.name, path, message })
       return err(`${path} uses \`authorizer\``)
+    }
+    if (!compiled.ok) {
+      for (const issue of compiled.error) this.report(path, source, issue)
+      return err(`${path} does not compile: ${compiled.error[0]?.message ?? 'unknown reason'}`)
     }
     return compiled
   }
