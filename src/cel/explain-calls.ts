@@ -3,7 +3,7 @@ import type { ExplainedProgram, TracedScope } from './explain-context.ts'
 import { originOf } from './explain-origin.ts'
 import { operandsOf, operandWords, subjectOf } from './explain-subject.ts'
 import { addRequirement, explain, explainLoosely } from './explain-walk.ts'
-import { comparisonWords, NOT_SET } from './explain-words.ts'
+import { comparisonWords, MUST_NOT_BE_SET, NOT_SET } from './explain-words.ts'
 import { NamedFormat } from './named-formats.ts'
 import { Optional } from './values.ts'
 
@@ -104,7 +104,7 @@ function explainPresence(program: ExplainedProgram, optional: Expr, wanted: bool
     explainLoosely(program, optional, wanted, scope)
     return
   }
-  program.findings.add(place, wanted ? NOT_SET : 'must not be set')
+  program.findings.add(place, wanted ? NOT_SET : MUST_NOT_BE_SET)
 }
 
 // `optional.orValue(verdict)`: the optional's own value, or a default because it is not there.

@@ -1,4 +1,4 @@
-import type { BinaryExpr, Expr } from './ast.ts'
+import type { BinaryExpr, Expr, MacroExpr } from './ast.ts'
 import { isChain } from './compile-select.ts'
 import type { ExplainedProgram, TracedScope } from './explain-context.ts'
 import { explainFiltered } from './explain-macros.ts'
@@ -6,7 +6,7 @@ import { originOf } from './explain-origin.ts'
 import { placeBelow } from './explain-place.ts'
 import { measuredExpr, operandsOf, operandWords, type Subject, subjectOf } from './explain-subject.ts'
 import { addRequirement, explain, explainLoosely } from './explain-walk.ts'
-import { type Comparison, comparisonWords, flipped, NOT_SET, negated, oneOfWords, sizeWords, unitOf } from './explain-words.ts'
+import { type Comparison, comparisonWords, flipped, MUST_NOT_BE_SET, NOT_SET, negated, oneOfWords, sizeWords, unitOf } from './explain-words.ts'
 import { isList, isMap } from './values.ts'
 
 interface Sides {
@@ -69,9 +69,20 @@ function compareSides(program: ExplainedProgram, sides: Sides, scope: TracedScop
     const words = sizeWords(sides.operator, count, '', ['', ''])
     if (words === 'must be empty' || words === 'must not be empty') return explainFiltered(program, measured, words === 'must not be empty', scope)
   }
+  if (measured?.kind === 'macro' && measured.macro === 'filter') return compareFilteredSize(program, measured, sides, scope)
   const subject = subjectOf(program, sides.subject, scope)
   if (subject === undefined) return false
   addRequirement(program, subject.place, requirementOf(program, subject, sides, scope))
+  return true
+}
+
+// `list.filter(x, condition).size() < 2` asks for a number of elements.
+function compareFilteredSize(program: ExplainedProgram, filter: MacroExpr, { operator, operand }: Sides, scope: TracedScope | undefined): boolean {
+  const { place, isDerived } = originOf(program, filter.range, scope)
+  if (place === undefined || isDerived) return false
+  const { value } = program.findings.valueAt(place)
+  const words = sizeWords(operator, program.evaluate(operand, scope), operandWords(program, operand, scope).text, unitOf(value))
+  addRequirement(program, place, `${words} that satisfy \`${program.text(filter.body)}\``)
   return true
 }
 
@@ -107,7 +118,7 @@ export function explainIn(program: ExplainedProgram, expr: BinaryExpr, wanted: b
     !held.isDerived &&
     (isKnownKey || subjectOf(program, expr.left, scope) === undefined)
   ) {
-    program.findings.add(placeBelow(held.place, key), wanted ? NOT_SET : 'must not be set')
+    program.findings.add(placeBelow(held.place, key), wanted ? NOT_SET : MUST_NOT_BE_SET)
     return
   }
   const subject = isKnownKey ? undefined : subjectOf(program, expr.left, scope)

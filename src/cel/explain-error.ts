@@ -55,6 +55,7 @@ function evaluatedChildren(program: ExplainedProgram, expr: Expr, scope: TracedS
 
 // A field or element that is not there, named by the whole chain of selections that asked for it.
 function explainAbsence(program: ExplainedProgram, expr: Expr, scope: TracedScope | undefined): boolean {
+  if (expr.kind === 'has') return explainAbsence(program, expr.target, scope)
   const isOptionalValue = expr.kind === 'call' && operandsOf(program, expr).name === 'value'
   if (expr.kind !== 'select' && expr.kind !== 'index' && !isOptionalValue) return false
   const { place, isDerived } = originOf(program, expr, scope)

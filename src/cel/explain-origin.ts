@@ -141,6 +141,7 @@ function callOrigin(program: ExplainedProgram, expr: CallExpr, scope: TracedScop
     const origin = originOf(program, first, scope)
     if (!isAbsent(program.evaluate(first, scope))) return origin
     // What is not there stands where it would stand; a default that was found elsewhere stands there.
+    if (isAbsent(program.evaluate(second, scope))) return origin
     const other = originOf(program, second, scope)
     return other.place === undefined && !other.elements?.some((element) => element.place !== undefined) ? origin : other
   }

@@ -3,6 +3,7 @@ import { calledFunction } from './compile-calls.ts'
 import type { ExplainedProgram, TracedScope } from './explain-context.ts'
 import { LITERAL, localOrigin, originOf } from './explain-origin.ts'
 import { type Place, printPlace } from './explain-place.ts'
+import { explainedVariable } from './explain-variable.ts'
 import { childrenOf } from './explain-walk.ts'
 import { valueWords } from './explain-words.ts'
 import { CelError } from './failure.ts'
@@ -74,7 +75,11 @@ export function operandWords(program: ExplainedProgram, expr: Expr, scope: Trace
 export function readsVariables(program: ExplainedProgram, expr: Expr, scope: TracedScope | undefined): boolean {
   if (program.constantOf(expr, scope) !== undefined) return false
   const kind = program.compiler.checked.resolved.get(expr)?.kind
-  if (kind === 'variable') return true
+  if (kind === 'variable') {
+    // A variable that is made of literals alone is as good as one.
+    const variable = explainedVariable(program, program.compiler.checked.resolved.get(expr)?.name ?? '')
+    return variable === undefined || readsVariables(variable, variable.compiler.checked.expr, undefined)
+  }
   if (kind === 'type') return false
   if (expr.kind === 'ident') return localOrigin(scope, expr.name) !== LITERAL
   // The body of a macro has variables of its own, of which this scope knows nothing.

@@ -8,7 +8,7 @@ import { explainMacro } from './explain-macros.ts'
 import { originOf } from './explain-origin.ts'
 import { type Place, placeBelow, printPlace } from './explain-place.ts'
 import { explainedVariable } from './explain-variable.ts'
-import { eitherWords, NOT_SET } from './explain-words.ts'
+import { eitherWords, MUST_NOT_BE_SET, NOT_SET } from './explain-words.ts'
 import { CelError } from './failure.ts'
 
 /** Records why a part of an expression did not give the verdict that was wanted. */
@@ -73,7 +73,7 @@ export function explainEither(program: ExplainedProgram, run: () => unknown): vo
   const { atoms } = program.findings
   const start = atoms.length
   run()
-  const found = atoms.splice(start)
+  const found = withoutConditions(atoms.splice(start))
   const byPath = new Map<string, Atom[]>()
   for (const atom of found) byPath.set(atom.path, [...(byPath.get(atom.path) ?? []), atom])
   for (const group of byPath.values()) {
@@ -81,6 +81,19 @@ export function explainEither(program: ExplainedProgram, run: () => unknown): vo
     const requirements = group.map((atom) => atom.requirement).filter((requirement) => requirement !== NOT_SET)
     if (first !== undefined) atoms.push({ ...first, requirement: requirements.length === 0 ? NOT_SET : eitherWords(requirements) })
   }
+}
+
+// `object == null || …`, `!has(x) || x…` and `request.operation != … || …` are conditions of a rule rather than ways to meet it.
+function withoutConditions(atoms: readonly Atom[]): readonly Atom[] {
+  const isBelow = (atom: Atom, other: Atom): boolean =>
+    other.root === atom.root && atom.segments.every((segment, position) => other.segments[position] === segment)
+  const kept = atoms.filter((atom) => {
+    if (atom.segments.length === 0 && atom.requirement === 'must be null') return false
+    if (atom.requirement === MUST_NOT_BE_SET)
+      return !atoms.some((other) => isBelow(atom, other) && (other.segments.length > atom.segments.length || other.requirement !== MUST_NOT_BE_SET))
+    return atom.root !== 'request'
+  })
+  return kept.length === 0 ? atoms : kept
 }
 
 function explainConditional(program: ExplainedProgram, expr: ConditionalExpr, wanted: boolean, scope: TracedScope | undefined): void {
@@ -97,7 +110,7 @@ function explainHas(program: ExplainedProgram, expr: HasExpr, wanted: boolean, s
     explainLoosely(program, expr, wanted, scope)
     return
   }
-  program.findings.add(placeBelow(origin.place, expr.target.field), wanted ? NOT_SET : 'must not be set')
+  program.findings.add(placeBelow(origin.place, expr.target.field), wanted ? NOT_SET : MUST_NOT_BE_SET)
 }
 
 // A bool that stands in the object, or was computed by a variable.

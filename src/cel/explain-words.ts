@@ -110,3 +110,6 @@ export function eitherWords(requirements: readonly string[]): string {
 
 /** The requirement of a value that has to be there. */
 export const NOT_SET = 'is not set'
+
+/** The requirement of a value that must not be there. */
+export const MUST_NOT_BE_SET = 'must not be set'

@@ -61,7 +61,7 @@ describe('an expression that is not true is explained by sentences', () => {
     ['!has(object.spec.hostNetwork)', 'spec.hostNetwork (true) must not be set'],
     ['!object.spec.hostNetwork', 'spec.hostNetwork (true) must not be true'],
     ['object.spec.hostNetwork == false', 'spec.hostNetwork (true) must be false'],
-    ['!has(object.spec.hostNetwork) || object.spec.hostNetwork == false', 'spec.hostNetwork (true) must not be set or be false'],
+    ['!has(object.spec.hostNetwork) || object.spec.hostNetwork == false', 'spec.hostNetwork (true) must be false'],
     ['object.?spec.?minReadySeconds.orValue(0) >= 10', 'spec.minReadySeconds is not set, must be at least 10'],
     [
       `${containers}.all(c, c.image.startsWith('registry.corp.example/'))`,
@@ -121,6 +121,18 @@ describe('an expression that is not true is explained by sentences', () => {
     ["object.metadata.?annotations[?'example.com/owner'].hasValue()", 'metadata.annotations has no key "example.com/owner"'],
     ["object.metadata.name == 'web' ? object.spec.replicas == 2 : true", 'spec.replicas (1) must be 2'],
     ["object.metadata.name != 'web' ? true : false", 'metadata.name ("web") must not be "web"'],
+    ["request.operation != 'UPDATE' || object.spec.replicas > 1", 'spec.replicas (1) must be greater than 1'],
+    ["object == null || object.metadata.name == 'db'", 'metadata.name ("web") must be "db"'],
+    ['has(object.spec.jobTemplate.spec.activeDeadlineSeconds)', 'spec.jobTemplate.spec.activeDeadlineSeconds is not set'],
+    [
+      `${containers}.filter(c, has(c.image)).size() < 2`,
+      `spec.template.spec.containers (${JSON.stringify(web.spec.template.spec.containers)}) must have fewer than 2 elements that satisfy \`has(c.image)\``,
+    ],
+    [
+      `${containers}.all(c, c.?securityContext.?runAsUser.or(object.spec.?runAsUser).hasValue())`,
+      'spec.template.spec.containers[0].securityContext.runAsUser is not set',
+      'spec.template.spec.containers[1].securityContext.runAsUser is not set',
+    ],
     ['object.spec.replicas in [2, 3] || object.spec.replicas == 7', 'spec.replicas (1) must be one of 2, 3 or 7'],
     ['quantity(object.metadata.name).isInteger()', 'metadata.name ("web") must be a valid quantity'],
     ['object.metadata.name.all(x, x)', 'metadata.name ("web") must be a list or map'],
