@@ -191,6 +191,23 @@ test('what a variable of the policy holds is followed', () => {
       suggestion: 'did you mean `image`?',
       start: 30,
       end: 34,
+      isTested: false,
     },
   ])
+})
+
+describe('a field that is asked for is told from one that is relied on', () => {
+  test.each<[string, boolean]>([
+    ['object.spec.nope == 1', false],
+    ["object['nope'] == 1", false],
+    ['has(object.spec.nope)', true],
+    ['object.spec.?nope.hasValue()', true],
+    ['object.?spec.nope.hasValue()', true],
+    ["object.spec[?'nope'].hasValue()", true],
+    ["'nope' in object.spec", true],
+    ['object.spec.nope == 1 || has(object.spec.nope)', true],
+    ['has(object.spec.nope.below)', false],
+  ])('%s', (source, isTested) => {
+    expect(checkFieldPaths(parse(source), { object: deployment }, lookup).map((warning) => warning.isTested)).toEqual([isTested])
+  })
 })
