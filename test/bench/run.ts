@@ -1,7 +1,8 @@
 import { benchAdmission } from './admission.ts'
+import { benchCel } from './cel.ts'
 
 /** What there is to measure. */
-const BENCHES: Readonly<Record<string, () => Promise<void>>> = { admission: benchAdmission }
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = { cel: benchCel, admission: benchAdmission }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(BENCHES) : wanted) {

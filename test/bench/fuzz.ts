@@ -1,0 +1,20 @@
+import { compareRandomPairs } from '../oracle/differential.ts'
+import { buildOracle } from '../oracle/oracle.ts'
+
+const COUNT = Number(process.env['FUZZ_COUNT'] ?? 1_000_000)
+// Another seed each time, printed so that a finding can be repeated.
+const SEED = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
+const MOST_SHOWN = 50
+
+process.stdout.write(`comparing ${COUNT} expressions with Kubernetes, seed ${SEED}\n`)
+const oracle = await buildOracle()
+const { differences, kinds, known } = await compareRandomPairs(oracle, SEED, COUNT, (done) => process.stderr.write(`\r${done}`))
+process.stderr.write('\n')
+for (const { expression, object, kubernetes, ours } of differences.slice(0, MOST_SHOWN)) {
+  process.stdout.write(`${expression}\n  object: ${object}\n  kubernetes: ${JSON.stringify(kubernetes)}\n  bylaw: ${JSON.stringify(ours)}\n`)
+}
+const verdicts = Object.entries(kinds)
+  .map(([kind, count]) => `${count} ${kind}`)
+  .join(', ')
+process.stdout.write(`${differences.length} differ, ${known} in ways that are listed; Kubernetes gave ${verdicts}\n`)
+process.exitCode = differences.length === 0 ? 0 : 1

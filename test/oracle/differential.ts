@@ -1,0 +1,51 @@
+import { evaluateLine, KNOWN_DIFFERENCES } from '../../src/cel/index.ts'
+import { isSameVerdict, type Verdict, verdictOf } from './compare.ts'
+import { generatePairs, type Pair } from './generator.ts'
+import { askOracle } from './oracle.ts'
+import { Random } from './random.ts'
+
+/** A pair on which Kubernetes and we differ. */
+export interface Difference extends Pair {
+  readonly kubernetes: Verdict
+  readonly ours: Verdict
+}
+
+/** What came of comparing many pairs. */
+export interface Comparison {
+  readonly differences: readonly Difference[]
+  /** How many pairs Kubernetes gave each kind of verdict. */
+  readonly kinds: Readonly<Record<Verdict['kind'], number>>
+  /** Pairs that differ in a way that is listed. */
+  readonly known: number
+}
+
+const BATCH = 5_000
+const markers = KNOWN_DIFFERENCES.filter((difference) => difference.aspect === 'verdict').flatMap((difference) => difference.marker ?? [])
+
+/** The line that asks for one expression. */
+export function questionLine(id: number, expression: string, object: string): string {
+  return `{"id":${id},"expression":${JSON.stringify(expression)},"variables":{"object":${object}}}`
+}
+
+/** Compares `count` random pairs, in batches; `report` hears how many are done. */
+export async function compareRandomPairs(oracle: string, seed: number, count: number, report: (done: number) => void = () => {}): Promise<Comparison> {
+  const random = new Random(seed)
+  const differences: Difference[] = []
+  const kinds = { value: 0, error: 0, 'compile error': 0, 'no answer': 0 }
+  let known = 0
+  for (let done = 0; done < count; done += BATCH) {
+    const pairs = generatePairs(random, Math.min(BATCH, count - done))
+    const lines = pairs.map(({ expression, object }, position) => questionLine(position, expression, object))
+    const answers = await askOracle(oracle, lines)
+    pairs.forEach((pair, position) => {
+      const kubernetes = verdictOf(answers[position] ?? '{}')
+      const ours = verdictOf(evaluateLine(lines[position] ?? ''))
+      kinds[kubernetes.kind]++
+      if (isSameVerdict(kubernetes, ours)) return
+      if (markers.some((marker) => kubernetes.text?.includes(marker) === true)) known++
+      else differences.push({ ...pair, kubernetes, ours })
+    })
+    report(done + pairs.length)
+  }
+  return { differences, kinds, known }
+}
