@@ -1,10 +1,5 @@
 import type { Random } from '../oracle/random.ts'
-
-type Json = Readonly<Record<string, unknown>>
-type Path = readonly (string | number)[]
-
-/** Stands for a field that is not there. */
-const ABSENT = Symbol('absent')
+import { ABSENT, isRecord, type Json, type Path, withValue } from './json.ts'
 
 /** One change of a Pod, with a name to know it by. */
 interface Mutation {
@@ -24,20 +19,6 @@ export interface GeneratedPatch {
   readonly name: string
   readonly base: string
   readonly container: Json
-}
-
-const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
-
-/** The value with another one at a path; whatever stands in the way becomes an object. */
-function withValue(target: unknown, [key, ...rest]: Path, value: unknown): unknown {
-  if (key === undefined) return value
-  if (typeof key === 'number') {
-    const items: readonly unknown[] = Array.isArray(target) ? target : []
-    return items.map((item, index) => (index === key ? withValue(item, rest, value) : item))
-  }
-  const { [key]: held, ...others } = isRecord(target) ? target : {}
-  const inner = rest.length === 0 ? value : withValue(held, rest, value)
-  return inner === ABSENT ? others : { ...others, [key]: inner }
 }
 
 const FLAGS = [ABSENT, null, false, true]
