@@ -183,7 +183,6 @@ class BylawOperator {
       () => registrations.stop(),
       () => policies.stop(),
       () => certificates.stop(),
-      () => lease.stop(),
       () => this.#watching.stop(),
     )
     lease.start()
@@ -191,7 +190,11 @@ class BylawOperator {
     const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, schemas, events)
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
-    this.#stops.push(() => server.close())
+    // What stops first: the Lease is free for another replica while this one still answers.
+    this.#stops.push(
+      () => server.close(),
+      () => lease.stop(),
+    )
     logger.info('admission door is open', { port })
     policies.request()
   }

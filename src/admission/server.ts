@@ -27,6 +27,9 @@ type Guard = (request: AdmissionRequest) => AdmissionResponse | Promise<Admissio
 
 /** The API server keeps idle connections for 90 s; closing one first would race with its next request. */
 const KEEP_ALIVE_MS = 120_000
+/** Before the door closes, connections that are in use are given up by their next answer for so long: one that is cut may carry a request. */
+const DRAIN_MS = 3000
+const DRAIN_CHECK_MS = 50
 /** How often it is looked for requests that do not arrive in time; the library's half minute would let them pile up. */
 const CHECK_TIMEOUTS_MS = 1000
 /** Judging pauses after this time to read what has arrived meanwhile, so that what waits is known, timed and bounded. */
@@ -49,6 +52,7 @@ export class AdmissionServer {
   #isJudging = false
   #reviews = 0
   #heldBytes = 0
+  #isDraining = false
 
   constructor(options: AdmissionServerOptions) {
     this.#options = options
@@ -90,15 +94,24 @@ export class AdmissionServer {
     this.#server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
   }
 
-  /** Stops to accept connections, lets what is under way finish, then closes. */
+  /** Lets go of connections one answer after the other, then stops to accept new ones, lets what is under way finish, and closes. */
   async close(): Promise<void> {
+    this.#isDraining = true
+    for (const untilMs = Date.now() + DRAIN_MS; Date.now() < untilMs && (await this.#connections()) > 0; ) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS))
+    }
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     this.#server.closeIdleConnections()
     await closed
   }
 
+  #connections(): Promise<number> {
+    return new Promise((resolve) => this.#server.getConnections((_error, count = 0) => resolve(count)))
+  }
+
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const arrivedMs = this.#options.review.clock.elapsedMs()
+    if (this.#isDraining) response.setHeader('connection', 'close')
     const path = (request.url ?? '').split('?')[0] ?? ''
     const route = routeOf(path)
     const guard = this.#guards.get(path)
