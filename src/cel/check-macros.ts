@@ -1,6 +1,7 @@
 import type { MacroExpr, MacroName } from './ast.ts'
 import type { Checker, Scope } from './checker.ts'
 import { findFunction } from './declarations.ts'
+import { MACRO_USAGES } from './macros.ts'
 import { operatorOverloads } from './operator-declarations.ts'
 import { BOOL, type CelType, DYN, ERROR, INT, listOf, mapOf, optionalOf } from './types.ts'
 
@@ -13,6 +14,19 @@ const SINCE: Readonly<Partial<Record<MacroName, number>>> = {
   transformMap: TWO_VARIABLES_SINCE,
   transformMapEntry: TWO_VARIABLES_SINCE,
   sortBy: 34,
+}
+
+/** A row of the documentation's table of macros. */
+export interface MacroRow {
+  /** How it is written. */
+  readonly usage: string
+  /** The minor release of Kubernetes that brought it; 0 if it was always there. */
+  readonly since: number
+}
+
+/** Every macro, for the documentation. */
+export function macroTable(): readonly MacroRow[] {
+  return [...MACRO_USAGES].map(([name, usage]) => ({ usage, since: Object.entries(SINCE).find(([macro]) => macro === name)?.[1] ?? 0 }))
 }
 
 /** The type of a macro, by the types of the loop that Kubernetes makes of it. */

@@ -1,5 +1,6 @@
 export type { Expr } from './ast.ts'
 export type { CelEnvironment } from './check.ts'
+export { type MacroRow, macroTable } from './check-macros.ts'
 export { CostBudget, type CostLimits } from './cost.ts'
 export { type FunctionRow, functionTable } from './declarations.ts'
 export {

@@ -1,13 +1,13 @@
 import { crdFileName, toCrdFile } from './crd.ts'
 import { DEFINITIONS } from './definitions.ts'
+import { toDialectPage } from './dialect.ts'
 import { referenceFileName, toReference } from './reference.ts'
 
 /** Every generated file: its path in the repository and what is in it. */
 export function generatedFiles(): ReadonlyMap<string, string> {
-  return new Map(
-    DEFINITIONS.flatMap((definition): [string, string][] => [
-      [`crds/${crdFileName(definition)}`, toCrdFile(definition)],
-      [`config/reference/${referenceFileName(definition)}`, toReference(definition)],
-    ]),
-  )
+  const ofDefinitions = DEFINITIONS.flatMap((definition): [string, string][] => [
+    [`crds/${crdFileName(definition)}`, toCrdFile(definition)],
+    [`config/reference/${referenceFileName(definition)}`, toReference(definition)],
+  ])
+  return new Map([...ofDefinitions, ['config/reference/cel.md', toDialectPage()]])
 }
