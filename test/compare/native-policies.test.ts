@@ -25,7 +25,7 @@ import {
 } from './submissions.ts'
 
 const SEED = 77
-const GENERATED = 2_300
+const GENERATED = 1_800
 const LEAST_POLICIES = 40
 const LEAST_PAIRS = 2_000
 const CLIENTS = 8
