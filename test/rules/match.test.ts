@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { parsePolicy, type ResourceRule } from '../../src/api/index.ts'
 import { fitsRules, matchResource, namesResource } from '../../src/rules/index.ts'
 import { policy, requestOf } from '../doors/build.ts'
+import { type AskedResource, chooser, fitsAsDocumented } from '../doors/random.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -101,62 +102,26 @@ describe('the side doors of Pods', () => {
   })
 })
 
-interface Asked {
-  readonly group: string
-  readonly version: string
-  readonly resource: string
-  readonly subResource: string
-  readonly namespace: string
-  readonly name: string
-  readonly operation: string
-}
-
-/** What Kubernetes documents of a rule: every part fits, a Namespace is cluster-scoped, no names means all. */
-function fitsAsDocumented(wanted: ResourceRule, asked: Asked): boolean {
-  const listed = (list: readonly string[], value: string): boolean => list.some((item) => item === '*' || item === value)
-  const isNamespace = asked.group === '' && asked.resource === 'namespaces'
-  const isNamespaced = asked.namespace !== '' && !isNamespace
-  const full = asked.subResource === '' ? asked.resource : `${asked.resource}/${asked.subResource}`
-  const forms = new Set([full, `${asked.resource}/*`, asked.subResource === '' ? '*' : `*/${asked.subResource}`, '*/*'])
-  const { scope = '*', resourceNames = [] } = wanted
-  return (
-    listed(wanted.apiGroups, asked.group) &&
-    listed(wanted.apiVersions, asked.version) &&
-    listed(wanted.operations, asked.operation) &&
-    wanted.resources.some((pattern) => forms.has(pattern)) &&
-    (scope === '*' || (scope === 'Namespaced') === isNamespaced) &&
-    (resourceNames.length === 0 || resourceNames.includes(asked.name))
-  )
-}
-
-/** Equal seeds give equal numbers. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 describe('a policy fits as Kubernetes documents it', () => {
-  const next = seeded(20260601)
-  const one = <T>(items: readonly [T, ...T[]]): T => items[Math.floor(next() * items.length)] ?? items[0]
-  const some = <T>(items: readonly [T, ...T[]]): T[] => [...new Set(Array.from({ length: 1 + Math.floor(next() * 2) }, () => one(items)))]
+  const { one, some, chance } = chooser(20260601)
   const groups = ['', 'apps', 'example.com'] as const
   const versions = ['v1', 'v2'] as const
   const names = ['a', 'b'] as const
-  const aloneOr = <T extends string>(wildcard: T, items: readonly [T, ...T[]]): T[] => (next() < 0.2 ? [wildcard] : some(items))
+  const aloneOr = <T extends string>(wildcard: T, items: readonly [T, ...T[]]): T[] => (chance(0.2) ? [wildcard] : some(items))
 
   const randomRule = (): Json => ({
     apiGroups: aloneOr<string>('*', groups),
     apiVersions: aloneOr<string>('*', versions),
     operations: aloneOr<string>('*', ['CREATE', 'UPDATE', 'DELETE', 'CONNECT']),
-    resources:
-      next() < 0.1 ? ['*/*'] : next() < 0.2 ? ['*', '*/scale'] : some<string>(['widgets', 'gadgets', 'namespaces', 'widgets/status', 'widgets/*', '*/status']),
-    ...(next() < 0.3 ? { scope: one(['*', 'Cluster', 'Namespaced']) } : {}),
-    ...(next() < 0.3 ? { resourceNames: next() < 0.2 ? [] : some(names) } : {}),
+    resources: chance(0.1)
+      ? ['*/*']
+      : chance(0.2)
+        ? ['*', '*/scale']
+        : some<string>(['widgets', 'gadgets', 'namespaces', 'widgets/status', 'widgets/*', '*/status']),
+    ...(chance(0.3) ? { scope: one(['*', 'Cluster', 'Namespaced']) } : {}),
+    ...(chance(0.3) ? { resourceNames: chance(0.2) ? [] : some(names) } : {}),
   })
-  const randomRequest = (): Asked => {
+  const randomRequest = (): AskedResource => {
     const resource = one(['widgets', 'gadgets', 'namespaces'])
     const group = resource === 'namespaces' ? '' : one(groups)
     const name = one(['a', 'b', ''])
@@ -172,7 +137,7 @@ describe('a policy fits as Kubernetes documents it', () => {
   }
 
   const TRIES = 1500
-  const ourAnswer = (matchConstraints: Json, asked: Asked): boolean => {
+  const ourAnswer = (matchConstraints: Json, asked: AskedResource): boolean => {
     const parsed = parsePolicy({ ...policy('p'), spec: { ...policy('p').spec, podTemplates: 'Ignore', matchConstraints } })
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error))
     const constraints = parsed.value.spec.matchConstraints
@@ -185,8 +150,8 @@ describe('a policy fits as Kubernetes documents it', () => {
   test('with exact versions', () => {
     let fitting = 0
     for (let index = 0; index < TRIES; index++) {
-      const resourceRules = Array.from({ length: 1 + Math.floor(next() * 2) }, randomRule)
-      const excludeResourceRules = next() < 0.5 ? [] : [randomRule()]
+      const resourceRules = Array.from({ length: 1 + (chance(0.5) ? 1 : 0) }, randomRule)
+      const excludeResourceRules = chance(0.5) ? [] : [randomRule()]
       const constraints = { resourceRules, excludeResourceRules, matchPolicy: 'Exact' }
       const asked = randomRequest()
       const read = constraintsOf(constraints)
@@ -202,7 +167,7 @@ describe('a policy fits as Kubernetes documents it', () => {
   test('with whatever version came', () => {
     const anyVersion = (wanted: ResourceRule): ResourceRule => ({ ...wanted, apiVersions: ['*'] })
     for (let index = 0; index < TRIES; index++) {
-      const constraints = { resourceRules: [randomRule()], excludeResourceRules: next() < 0.5 ? [] : [randomRule()] }
+      const constraints = { resourceRules: [randomRule()], excludeResourceRules: chance(0.5) ? [] : [randomRule()] }
       const asked = randomRequest()
       const read = constraintsOf(constraints)
       const expected =
