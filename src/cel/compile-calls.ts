@@ -4,13 +4,13 @@ import { type Code, type CompileContext, constantCode, type Evaluator, type Scop
 import { CostBudget } from './cost.ts'
 import { CelError, noOverload } from './failure.ts'
 import { FOLDED_CONVERSIONS } from './lib-conversions.ts'
-import { abortOnError, LIST_COST, selfComparisonCost } from './lib-lists.ts'
+import { abortUnlessList, LIST_COST, selfComparisonCost } from './lib-lists.ts'
 import { findFunction } from './library.ts'
 import type { Implementation, LibraryEntry } from './library-entry.ts'
 import { guarded } from './overload-guard.ts'
 import { compileRegex, find, findAll, matches, type Regex } from './regex.ts'
 import type { CelType } from './types.ts'
-import { type CelValue, Duration, isInt, isList, Optional, toDouble, Uint } from './values.ts'
+import { type CelValue, Duration, isInt, isList, Optional, TypeValue, toDouble, Uint } from './values.ts'
 
 /** A call of a function: by the checker's resolution, or by its own name. */
 export function compileCall(context: CompileContext, expr: CallExpr, scope: Scope | undefined): Code {
@@ -63,7 +63,7 @@ function compilePattern(context: CompileContext, expr: CallExpr, name: string, c
 function patternEvaluator(name: 'matches' | 'find' | 'findAll', text: Code, regex: Regex, limit: Code | undefined): Evaluator {
   if (name === 'findAll') {
     return (frame) => {
-      const value = text.run(frame)
+      const value = textIn(text.run(frame))
       const most = limit === undefined ? -1 : limit.run(frame)
       return typeof value === 'string' && isInt(most) ? findAll(frame.budget, value, regex, Number(most)) : noOverload(name, value, most)
     }
@@ -71,8 +71,16 @@ function patternEvaluator(name: 'matches' | 'find' | 'findAll', text: Code, rege
   const apply = name === 'matches' ? matches : find
   return (frame) => {
     const value = text.run(frame)
-    return typeof value === 'string' ? apply(frame.budget, value, regex) : noOverload(name, value)
+    if (typeof value === 'string') return apply(frame.budget, value, regex)
+    const inner = textIn(value)
+    return typeof inner === 'string' ? apply(frame.budget, inner, regex) : noOverload(name, value)
   }
+}
+
+// With a constant pattern, Kubernetes looks into optionals and takes types for their names.
+function textIn(value: CelValue): CelValue {
+  if (value instanceof TypeValue) return value.$name
+  return value instanceof Optional && value.$value !== undefined ? textIn(value.$value) : value
 }
 
 // `startsWith`, `endsWith` and `contains` of a constant: by far the most frequent calls.
@@ -151,14 +159,13 @@ const ZEROS: ReadonlyMap<CelType['kind'] | undefined, CelValue> = new Map<CelTyp
   ['duration', new Duration(0n)],
 ])
 
-// Kubernetes charges for sorting only where it knows the type of the elements, and stops on a comprehension in error.
+// Kubernetes charges for sorting only where it knows the type of the elements, and then stops at anything but a list.
 function sorting(context: CompileContext, entry: LibraryEntry, [operand]: readonly Expr[], [list]: readonly Code[]): Evaluator {
   const type = operand === undefined ? undefined : context.checked.typeOf.get(operand)
   const isTyped = type?.kind === 'list' && type.element.kind !== 'dyn'
-  const isMacro = operand?.kind === 'macro'
   return (frame) => {
     const value = list === undefined ? null : list.run(frame)
-    if (isMacro) abortOnError(value)
+    if (isTyped) abortUnlessList(value)
     if (isTyped && isList(value)) frame.budget.charge(LIST_COST + selfComparisonCost(value) - 1)
     return entry.run(frame.budget, value, null, null, null)
   }

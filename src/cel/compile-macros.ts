@@ -2,7 +2,7 @@ import { iterable, keyText, notBool } from './access.ts'
 import type { MacroExpr } from './ast.ts'
 import { type Code, type CompileContext, type Evaluator, type Frame, macroScope, type Scope } from './compile-context.ts'
 import { CelError, fail, noOverload } from './failure.ts'
-import { LIST_COST, selfComparisonCost, sortByKeys } from './lib-lists.ts'
+import { abortUnlessList, LIST_COST, selfComparisonCost, sortByKeys } from './lib-lists.ts'
 import { MapBuilder, mapEntries, mapGet } from './maps.ts'
 import { type CelValue, isList, isMap, NONE, Optional } from './values.ts'
 
@@ -220,8 +220,9 @@ function sortMacro(loop: Loop, isTyped: boolean): Evaluator {
       keys.push(key)
       return undefined
     })
+    // Kubernetes charges for comparing the keys only where it knows their type, and then stops if there are none for an error.
+    if (isTyped && end !== undefined) abortUnlessList(end)
     if (end !== undefined) return end
-    // Kubernetes charges for comparing the keys only where it knows their type.
     if (isTyped) frame.budget.charge(LIST_COST + selfComparisonCost(keys) - 1)
     return isList(source) ? sortByKeys(frame.budget, source, keys) : noOverload('sortBy', source)
   }

@@ -5,7 +5,7 @@ import { CelError, EvaluationStopped, fail, noOverload } from './failure.ts'
 import { traversalSize } from './lib-strings.ts'
 import { costlyGlobal, costlyMember, type LibraryEntry } from './library-entry.ts'
 import { compare } from './ordering.ts'
-import { type CelValue, Duration, isBytes, isInt, isList, kindOf } from './values.ts'
+import { type CelValue, Duration, isBytes, isInt, isList, kindOf, typeName } from './values.ts'
 
 /** What making a list costs. */
 export const LIST_COST = 10
@@ -32,14 +32,15 @@ export function sortByKeys(budget: CostBudget, list: readonly CelValue[], keys: 
   return order.map((position) => list[position] ?? null)
 }
 
-/** What Kubernetes stops with when `distinct`, or `sort` of a comprehension, meets an error: not even `||` absorbs it. */
-export function abortOnError(value: CelValue): void {
-  if (!(value instanceof CelError)) return
-  throw new EvaluationStopped('EvaluationFailed', 'internal error: interface conversion: *types.Err is not traits.Lister: missing method Add')
+/** Stops where Kubernetes does, which charges some functions as if they had been given a list: not even `||` absorbs that. */
+export function abortUnlessList(value: CelValue): void {
+  if (isList(value)) return
+  const found = value instanceof CelError ? '*types.Err' : typeName(value)
+  throw new EvaluationStopped('EvaluationFailed', `internal error: interface conversion: ${found} is not traits.Lister: missing method Add`)
 }
 
 function distinct(budget: CostBudget, list: CelValue): CelValue {
-  abortOnError(list)
+  abortUnlessList(list)
   if (!isList(list)) return noOverload('distinct', list)
   budget.charge(LIST_COST + selfComparisonCost(list))
   const kept: CelValue[] = []
@@ -48,6 +49,8 @@ function distinct(budget: CostBudget, list: CelValue): CelValue {
 }
 
 function flatten(budget: CostBudget, list: CelValue, depth: CelValue): CelValue {
+  // The same with the depth, where that is in error.
+  if (depth instanceof CelError) throw new EvaluationStopped('EvaluationFailed', 'internal error: interface conversion: ref.Val is *types.Err, not types.Int')
   if (!isList(list) || !isInt(depth)) return noOverload('flatten', list, depth)
   if (depth < 0) return fail('InvalidArgument', 'level must be non-negative')
   budget.charge(LIST_COST + 1)
