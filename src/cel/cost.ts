@@ -8,9 +8,9 @@ export interface CostLimits {
 }
 
 /** What one expression may cost unless said otherwise, in Kubernetes' units. */
-export const COST_PER_EXPRESSION = 1_000_000
+const COST_PER_EXPRESSION = 1_000_000
 /** What all expressions of a policy may cost together unless said otherwise. */
-export const COST_TOTAL = 10_000_000
+const COST_TOTAL = 10_000_000
 
 // Units between two looks at the clock.
 const CLOCK_INTERVAL = 5_000

@@ -63,6 +63,7 @@ function equalBytes(budget: CostBudget, a: Uint8Array, b: Uint8Array): boolean {
 /** Any of the three kinds of number. */
 export type CelNumber = number | bigint | Double | Uint
 
+/** Whether a value is an int, a uint or a double. */
 export function isNumber(value: CelValue): value is CelNumber {
   return typeof value === 'number' || typeof value === 'bigint' || value instanceof Double || value instanceof Uint
 }
@@ -96,7 +97,7 @@ export function comparisonCost(a: CelValue, b: CelValue): number {
 }
 
 /** The size Kubernetes reckons with; 1 for anything without a size. */
-export function sizeForCost(value: CelValue): number {
+function sizeForCost(value: CelValue): number {
   if (typeof value === 'string') return value.length
   if (typeof value !== 'object' || value === null) return 1
   if (isList(value) || isBytes(value)) return value.length

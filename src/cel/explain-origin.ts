@@ -20,7 +20,7 @@ export interface Origin {
 }
 
 /** A value that was made, not found. */
-export const NOWHERE: Origin = { place: undefined, isDerived: false, elements: undefined }
+const NOWHERE: Origin = { place: undefined, isDerived: false, elements: undefined }
 
 /** A value of the policy itself: it can be told, and no object is to blame for it. */
 export const LITERAL: Origin = { place: undefined, isDerived: false, elements: undefined }
@@ -29,7 +29,7 @@ const at = (place: Place): Origin => ({ place, isDerived: false, elements: undef
 const ofElements = (elements: readonly Origin[]): Origin => ({ place: undefined, isDerived: false, elements })
 
 /** The origin of one field or element of a value. */
-export function childOrigin(origin: Origin, segment: string | number): Origin {
+function childOrigin(origin: Origin, segment: string | number): Origin {
   const element = typeof segment === 'number' ? origin.elements?.[segment] : undefined
   if (element !== undefined) return element
   if (origin.place === undefined) return NOWHERE
@@ -37,7 +37,7 @@ export function childOrigin(origin: Origin, segment: string | number): Origin {
 }
 
 /** The origin of an element, found by identity where the list was computed. */
-export function elementOrigin(program: ExplainedProgram, list: Origin, element: CelValue, position: number): Origin {
+function elementOrigin(program: ExplainedProgram, list: Origin, element: CelValue, position: number): Origin {
   const isComputed = list.place === undefined || list.place.root.startsWith('variables.')
   if (list.elements?.[position] === undefined && isComputed) {
     const place = program.findings.placeOf(element)
@@ -124,7 +124,7 @@ function binaryOrigin(program: ExplainedProgram, left: Expr, right: Expr, isSum:
 }
 
 /** The origins of all elements of a list. */
-export function elementOrigins(program: ExplainedProgram, list: Origin, elements: readonly CelValue[]): readonly Origin[] {
+function elementOrigins(program: ExplainedProgram, list: Origin, elements: readonly CelValue[]): readonly Origin[] {
   return elements.map((element, position) => elementOrigin(program, list, element, position))
 }
 

@@ -45,7 +45,7 @@ export function measuredExpr(program: ExplainedProgram, expr: Expr): Expr | unde
 }
 
 /** Strips readings of a text. */
-export function readExpr(program: ExplainedProgram, expr: Expr): Expr {
+function readExpr(program: ExplainedProgram, expr: Expr): Expr {
   if (expr.kind !== 'call') return expr
   const { name, operands } = operandsOf(program, expr)
   const [first] = operands

@@ -17,6 +17,7 @@ export class CelError extends Boxed {
   }
 }
 
+/** Makes an error value. */
 export function fail(code: FailureCode, message: string): CelError {
   return new CelError(code, message)
 }

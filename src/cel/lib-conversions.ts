@@ -99,7 +99,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 
 /** Reads bytes as UTF-8, or a conversion error. */
-export function decodeBytes(bytes: Uint8Array): string | CelError {
+function decodeBytes(bytes: Uint8Array): string | CelError {
   try {
     return decoder.decode(bytes)
   } catch {

@@ -178,7 +178,7 @@ export function endsWith(budget: CostBudget, text: CelValue, part: CelValue): Ce
 }
 
 /** `text.contains(part)`. */
-export function containsText(budget: CostBudget, text: CelValue, part: CelValue): CelValue {
+function containsText(budget: CostBudget, text: CelValue, part: CelValue): CelValue {
   if (typeof text !== 'string' || typeof part !== 'string') return noOverload('contains', text, part)
   budget.charge(traversal(text) * traversal(part))
   return text.includes(part)

@@ -2,7 +2,7 @@ import { CelError } from './failure.ts'
 import { CelMap, type CelRecord, type CelValue, Double, isRecord, Uint } from './values.ts'
 
 /** The form under which equal keys meet: an int, a uint and a whole double of the same value are one key. `undefined` is no key a lookup can find. */
-export function normalKey(key: CelValue): unknown {
+function normalKey(key: CelValue): unknown {
   switch (typeof key) {
     case 'string':
     case 'boolean':
@@ -56,6 +56,7 @@ export function mapEntries(map: CelValue): readonly (readonly [key: CelValue, va
   return isRecord(map) ? Object.keys(map).map((key) => [key, map[key] ?? null] as const) : []
 }
 
+/** The number of entries of a map; 0 for anything else. */
 export function mapSize(map: CelValue): number {
   if (map instanceof CelMap) return map.$entries.size
   return isRecord(map) ? Object.keys(map).length : 0

@@ -41,7 +41,7 @@ function compileFresh(source: string): Regex | CelError {
 }
 
 /** Charges a match: Kubernetes' formula by the length of the pattern, or by the size of the program where that is more. */
-export function chargeMatch(budget: CostBudget, text: string, regex: Regex): void {
+function chargeMatch(budget: CostBudget, text: string, regex: Regex): void {
   const perCharacter = Math.ceil(Math.max(regex.sourceLength, regex.size > 200 ? regex.size : 0) / 4)
   budget.charge(Math.ceil((1 + text.length) / 10) * perCharacter)
 }

@@ -106,7 +106,7 @@ export function durationText(duration: Duration): string {
 }
 
 /** The shortest decimal of a finite double, never with an exponent. */
-export function plainDecimal(value: number): string {
+function plainDecimal(value: number): string {
   if (Object.is(value, -0)) return '-0'
   const text = String(value)
   const [mantissa = '', exponentText] = text.split('e')

@@ -201,6 +201,7 @@ export function typeName(value: CelValue): string {
   return kind === 'opaque' ? 'opaque' : TYPE_NAMES[kind]
 }
 
+/** Whether a value is a list. */
 export function isList(value: CelValue): value is CelList {
   return Array.isArray(value)
 }
@@ -210,18 +211,22 @@ export function isRecord(value: CelValue): value is CelRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Boxed) && !(value instanceof Uint8Array)
 }
 
+/** Whether a value is a map, with keys of whatever type. */
 export function isMap(value: CelValue): value is CelRecord | CelMap {
   return isRecord(value) || value instanceof CelMap
 }
 
+/** Whether a value is bytes. */
 export function isBytes(value: CelValue): value is Uint8Array {
   return value instanceof Uint8Array
 }
 
+/** Whether a value is an int. */
 export function isInt(value: CelValue): value is number | bigint {
   return typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'bigint'
 }
 
+/** Whether a value is a double. */
 export function isDouble(value: CelValue): value is number | Double {
   return typeof value === 'number' ? !Number.isSafeInteger(value) : value instanceof Double
 }
