@@ -1,4 +1,3 @@
-import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import type { FieldIssue } from './issue.ts'
 import { err, type Result } from './result.ts'
@@ -6,6 +5,7 @@ import { flag, integer, list, object, objectWithDefaults, oneOf, optional, set, 
 import { parseValue } from './schema/parse.ts'
 import type { ReadOnly } from './schema/read-only.ts'
 import { labelSelector } from './schema/text.ts'
+import { parseYamlDocuments } from './yaml.ts'
 
 const NAMESPACE = { expression: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', asks: 'a name of lower-case letters, digits and `-`' }
 const VERSION = { expression: '^1\\.[0-9]{2}$', asks: 'a version of Kubernetes such as `1.37`' }
@@ -108,10 +108,10 @@ const NO_SECTIONS = { admission: {}, approval: {}, certificates: {} }
 
 /** Reads the configuration from YAML; every mistake is named by its path, unknown keys included. An empty text gives the defaults. */
 export function parseConfig(source: string): Result<Config, readonly FieldIssue[]> {
-  const document = parseDocument(source, { prettyErrors: false, uniqueKeys: true })
-  const [mistake] = document.errors
-  if (mistake !== undefined) return err([{ path: '', message: `not valid YAML: ${mistake.message}`, code: 'BadFormat' }])
-  const value: unknown = document.toJS({ maxAliasCount: 0 }) ?? {}
+  const documents = parseYamlDocuments(source)
+  if (!documents.ok) return err([{ path: '', message: `not valid YAML: ${documents.error}`, code: 'BadFormat' }])
+  if (documents.value.length > 1) return err([{ path: '', message: 'expected one document', code: 'TooMany' }])
+  const value: unknown = documents.value[0] ?? {}
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const parsed = parseValue(configSchema, isObject ? { ...NO_SECTIONS, ...value } : value)
   if (!parsed.ok) return parsed

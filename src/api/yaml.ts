@@ -16,7 +16,9 @@ export function parseYamlDocuments(source: string): Result<readonly unknown[], s
     const [mistake] = document.errors
     if (mistake !== undefined) {
       const { line, col } = mistake.linePos?.[0] ?? { line: 0, col: 0 }
-      return err(`line ${line}, column ${col}: ${mistake.message.split('\n')[0] ?? 'not valid YAML'}`)
+      // The library reports a stack that ran out as it reports any other mistake.
+      const message = /call stack/.test(mistake.message) ? 'nested too deeply' : (mistake.message.split('\n')[0] ?? 'not valid YAML')
+      return err(`line ${line}, column ${col}: ${message}`)
     }
     try {
       const value: unknown = document.toJS({ maxAliasCount: 100, reviver: shorten })

@@ -38,7 +38,7 @@ export function readDocuments(paths: readonly string[]): Result<readonly SourceD
         documents.push(...parsed.value.flatMap(flatten).map((value) => ({ file, value })))
       }
     } catch (error) {
-      return err(`${path}: ${error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such file' : String(error)}`)
+      return err(`${path}: ${typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT' ? 'no such file' : String(error)}`)
     }
   }
   return ok(documents)
