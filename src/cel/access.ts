@@ -2,7 +2,7 @@ import type { CostBudget } from './cost.ts'
 import { contains } from './equality.ts'
 import { CelError, fail, noOverload } from './failure.ts'
 import { mapGet, mapKeys } from './maps.ts'
-import { type CelValue, doubleOf, isDouble, isInt, isList, isMap, kindOf, NONE, Optional, typeName, Uint } from './values.ts'
+import { type CelValue, doubleOf, isDouble, isInt, isList, isMap, kindOf, NONE, Opaque, Optional, typeName, Uint } from './values.ts'
 
 /** The error of a field or key that is not there. */
 export function noSuchKey(key: CelValue): CelError {
@@ -85,6 +85,8 @@ export function indexOptional(operand: CelValue, key: CelValue): CelValue {
     const element = operand[position]
     return element === undefined ? NONE : new Optional(element)
   }
+  // What can be no key of any map is refused even where there is none.
+  if (isList(key) || isMap(key) || key instanceof Optional || key instanceof Opaque) return fail('InvalidArgument', `invalid qualifier type: ${typeName(key)}`)
   const value = isMap(operand) ? mapGet(operand, key) : undefined
   return value === undefined ? NONE : new Optional(value)
 }

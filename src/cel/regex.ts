@@ -31,7 +31,7 @@ export function compileRegex(source: string): Regex | CelError {
 function compileFresh(source: string): Regex | CelError {
   if (source.length > MAX_SOURCE) return fail('InvalidArgument', `error parsing regexp: expression is longer than ${MAX_SOURCE} characters`)
   try {
-    const program = RE2JS.compile(source)
+    const program = compileProgram(source)
     const size = program.programSize()
     if (size > MAX_PROGRAM) return fail('InvalidArgument', 'error parsing regexp: expression is too large')
     return { program, size, sourceLength: source.length }
@@ -39,6 +39,19 @@ function compileFresh(source: string): Regex | CelError {
     return fail('InvalidArgument', cause instanceof Error ? cause.message : 'error parsing regexp')
   }
 }
+
+// Groups may share a name in Go, and names mean nothing here: where they clash they are dropped.
+function compileProgram(source: string): RE2JS {
+  try {
+    return RE2JS.compile(source)
+  } catch (cause) {
+    if (!(cause instanceof Error && cause.message.includes('duplicate capture group name'))) throw cause
+    return RE2JS.compile(source.replace(GROUP_NAME, (token) => (token.startsWith('(') ? '(' : token)))
+  }
+}
+
+// Quoted texts, escapes and classes are matched first, so that nothing in them is taken for a group.
+const GROUP_NAME = /\\Q[\s\S]*?(?:\\E|$)|\\[\s\S]|\[\^?\]?(?:\\[\s\S]|\[:[^\]]*:\]|[^\]\\])*\]|\(\?P?<\w+>/g
 
 /** Charges a match: Kubernetes' formula by the length of the pattern, or by the size of the program where that is more. */
 function chargeMatch(budget: CostBudget, text: string, regex: Regex): void {
