@@ -70,8 +70,9 @@ export class AdmissionServer {
     this.#server.headersTimeout = options.review.deadlineMs
     this.#server.requestTimeout = options.review.deadlineMs
     this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
-      else socket.destroy()
+      if (socket.writable) socket.write('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+      // A client that never ends its side, nor reads ours, must not keep the connection and what it has sent.
+      socket.destroy()
     })
     // A failed handshake concerns nobody but that client.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy())

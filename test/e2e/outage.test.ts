@@ -20,6 +20,23 @@ afterAll(() => scene.stop())
 const PODS = policyOf('pods', ALWAYS)
 const IGNORED = policyOf('ignored', ALWAYS, { ...on('', 'v1', ['secrets'], ['CREATE']), failurePolicy: 'Ignore', enforcement: everywhere('Deny') })
 const WARNED = policyOf('warned', ALWAYS, { ...on('', 'v1', ['services'], ['CREATE']), enforcement: everywhere('Warn') })
+/** Stricter in dev than in the default environment. */
+const ODD = policyOf('odd', ALWAYS, {
+  ...on('', 'v1', ['podtemplates'], ['CREATE']),
+  enforcement: {
+    environments: [
+      { name: 'dev', level: 'Deny' },
+      { name: 'staging', level: 'Warn' },
+      { name: 'prod', level: 'Warn' },
+    ],
+  },
+})
+const podTemplate = (namespace: string): Json => ({
+  apiVersion: 'v1',
+  kind: 'PodTemplate',
+  metadata: { name: 'template', namespace },
+  template: { spec: { containers: [{ name: 'app', image: 'x' }] } },
+})
 const secret = (namespace: string): Json => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'secret', namespace } })
 const service = (namespace: string): Json => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'service', namespace }, spec: { ports: [{ port: 80 }] } })
 
@@ -48,7 +65,7 @@ describe('what reaches Bylaw', () => {
 
 describe('while Bylaw is dead', () => {
   beforeAll(async () => {
-    await scene.enforce(PODS, IGNORED, WARNED)
+    await scene.enforce(PODS, IGNORED, WARNED, ODD)
     await scene.killBylaw()
   }, TEST_MS)
 
@@ -64,6 +81,9 @@ describe('while Bylaw is dead', () => {
     ['and in a namespace whose label means nothing', pod('in-unknown', 'denied'), 500],
     ['and nothing that it is not about', configMap('in-prod', 'free'), 201],
     ['nor in the namespaces that a cluster lives on', pod('kube-system', 'vital'), 201],
+    ['a policy that is strictest in dev blocks there', podTemplate('in-dev'), 500],
+    ['and where the environment is not known', podTemplate('in-unknown'), 500],
+    ['but not in staging', podTemplate('in-staging'), 201],
     ['a policy with `failurePolicy: Ignore` blocks nothing', secret('in-prod'), 201],
   ])('%s', async (_, object, status) => {
     expect((await scene.submit(object)).status).toBe(status)

@@ -138,10 +138,13 @@ export class Scene {
     this.#options = options
   }
 
-  /** Starts both. */
-  static async start(options: ControlPlaneOptions = {}, operator: OperatorOptions = {}): Promise<Scene> {
+  /** Starts both; the operator's options may depend on the control plane. */
+  static async start(
+    options: ControlPlaneOptions = {},
+    operatorOf: (plane: ControlPlane) => OperatorOptions | Promise<OperatorOptions> = () => ({}),
+  ): Promise<Scene> {
     const plane = await startControlPlane(options)
-    const scene = new Scene(plane, operator)
+    const scene = new Scene(plane, await operatorOf(plane))
     try {
       await installDefinitions(plane)
       await scene.startBylaw()
