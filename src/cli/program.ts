@@ -26,7 +26,7 @@ function toPort(text: string): number {
   return port
 }
 
-const gather = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
+const gather = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value]
 
 interface CheckFlags {
   readonly policies: readonly string[]
@@ -82,8 +82,8 @@ export async function runProgram(argv: readonly string[], { version, runOperator
   program
     .command('check')
     .description('judge resources in files by policies in files; exit code 0 clean, 1 violations, 2 usage, 3 could not be evaluated')
-    .requiredOption('-f, --policies <path>', 'policies, profile and exceptions: a file or folder; may be given again', gather, [])
-    .requiredOption('-r, --resources <path>', 'manifests or AdmissionReviews: a file or folder, `-` for standard input; may be given again', gather, [])
+    .requiredOption('-f, --policies <path>', 'policies, profile and exceptions: a file or folder; may be given again', gather)
+    .requiredOption('-r, --resources <path>', 'manifests or AdmissionReviews: a file or folder, `-` for standard input; may be given again', gather)
     .option('--openapi <path>', 'OpenAPI v3 documents of the cluster, to find misspelt fields: a file or folder; may be given again', gather, [])
     .option('--environment <name>', 'environment that everything is judged in')
     .option('--now <time>', 'point in time that is taken for now, RFC 3339')

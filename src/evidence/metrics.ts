@@ -110,7 +110,7 @@ export class Metrics {
     this.#policies.set({ state: 'compiled' }, policies.length - isInvalid)
     this.#policies.set({ state: 'invalid' }, isInvalid)
     for (const { identity } of policies) {
-      for (const { name } of profile.spec.environments) {
+      for (const name of [...profile.spec.environments.map((environment) => environment.name), NO_ENVIRONMENT]) {
         for (const effect of EFFECTS) this.#policyDecisions.inc({ policy: identity.name, environment: name, effect }, 0)
       }
     }
