@@ -34,7 +34,7 @@ async function run(...argv: readonly string[]): Promise<{ readonly exitCode: num
 describe('a command line that is wrong ends with 2', () => {
   test.each<[string, readonly string[], string]>([
     ['no such command', ['chek'], "error: unknown command 'chek'\n(Did you mean check?)\n"],
-    ['no such flag', ['check', '--polices', 'x'], "error: unknown option '--polices'\n(Did you mean --policies?)\n"],
+    ['no such flag', ['check', '-f', 'x', '-r', 'y', '--polices', 'x'], "error: unknown option '--polices'\n(Did you mean --policies?)\n"],
     ['a flag that is needed', ['check', '-f', 'x'], "error: required option '-r, --resources <path>' not specified\n"],
     [
       'a form that is none',
