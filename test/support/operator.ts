@@ -19,6 +19,8 @@ export interface OperatorOptions {
   /** Where the API server reaches the door; `Service` is through the Service of the installation, as from a Pod. */
   readonly admissionUrl?: string | 'Service'
   readonly flags?: readonly string[]
+  /** How long to wait until it is ready. */
+  readonly readyMs?: number
   /** Further variables of its environment. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -58,7 +60,7 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
   const metricsPort = await freePort()
   const healthPort = await freePort()
   const logFile = join(cluster.dir, `operator-${admissionPort}.log`)
-  const { admissionUrl = `https://localhost:${admissionPort}` } = options
+  const { admissionUrl = `https://localhost:${admissionPort}`, readyMs = READY_MS } = options
   const flags = [
     ...['--kubeconfig', options.kubeconfig ?? cluster.adminKubeconfig],
     ...['--admission-port', String(admissionPort)],
@@ -75,13 +77,13 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
   })
   const log = (): string => readFileSync(logFile, 'utf8')
   const readiness = async (): Promise<number> => (await get(healthPort, '/readyz')).status
-  for (const until = Date.now() + READY_MS; ; await sleep(50)) {
+  for (const until = Date.now() + readyMs; ; await sleep(50)) {
     const ended = tied.ended()
     if (ended !== undefined) throw new Error(`the operator ${ended}\n${log().slice(-2000)}`)
     if ((await readiness().catch(() => 0)) === 200) break
     if (Date.now() > until) {
       await tied.stop()
-      throw new Error(`the operator was not ready after ${READY_MS / 1000} s\n${log().slice(-2000)}`)
+      throw new Error(`the operator was not ready after ${readyMs / 1000} s\n${log().slice(-2000)}`)
     }
   }
   return {

@@ -1,4 +1,4 @@
-import { isEqualJson, isRecord, type KubernetesObject } from '../../api/index.ts'
+import { isEqualJson, isRecord, type KubernetesObject, OperationalError } from '../../api/index.ts'
 import type { Logger } from '../../evidence/index.ts'
 import type { EnforcedPolicy, RuleSet } from '../../rules/index.ts'
 import type { Cluster, ObjectAddress, ObjectCache } from '../cluster.ts'
@@ -144,9 +144,19 @@ export class RegistrationSync {
   }
 
   async #owner() {
+    const role = await this.#findOwner()
+    if (role?.metadata.uid === undefined) return undefined
+    return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: this.#options.ownerName, uid: role.metadata.uid }
+  }
+
+  /** To enforce without an owner is better than not to: outside a cluster the role may be none of our business. */
+  async #findOwner(): Promise<KubernetesObject | undefined> {
     const { cluster, ownerName } = this.#options
-    const role = await cluster.find({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles', name: ownerName })
-    if (!isRecord(role) || role.metadata.uid === undefined) return undefined
-    return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: ownerName, uid: role.metadata.uid }
+    try {
+      return await cluster.find({ group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles', name: ownerName })
+    } catch (error) {
+      if (error instanceof OperationalError && error.code === 'KubeForbidden') return undefined
+      throw error
+    }
   }
 }
