@@ -1,6 +1,6 @@
-import { CelError, noOverload } from './failure.ts'
+import { noOverload } from './failure.ts'
 import { costlyGlobal, global, type LibraryEntry, member, traversal } from './library-entry.ts'
-import { escapedPath, hostName, parseUrl, portOf, queryPairs, Url, type UrlParts } from './url.ts'
+import { escapedPath, hostName, parseUrl, portOf, queryPairs, Url, type UrlParts, urlFault } from './url.ts'
 import type { CelValue } from './values.ts'
 
 function part(name: string, read: (parts: UrlParts) => CelValue): LibraryEntry {
@@ -27,7 +27,7 @@ export const urls: readonly LibraryEntry[] = [
   global('isURL', 1, (budget, text) => {
     if (typeof text !== 'string') return noOverload('isURL', text)
     budget.charge(Math.floor(text.length / 100))
-    return !(parseUrl(text) instanceof CelError)
+    return urlFault(text) === undefined
   }),
   part('getScheme', ({ scheme }) => scheme),
   part('getHost', ({ host }) => host),

@@ -32,9 +32,9 @@ function regexFault(message: string, pattern: string, ...examples: readonly stri
 
 const encoder = new TextEncoder()
 
-// Kubernetes counts bytes; every character these patterns allow is one byte, so only the message depends on it.
-function tooLong(text: string, limit: number): readonly string[] {
-  return encoder.encode(text).length > limit ? [`must be no more than ${limit} bytes`] : []
+// Kubernetes counts bytes, and calls them characters in some places. Every character these patterns allow is one byte.
+function tooLong(text: string, limit: number, unit: 'bytes' | 'characters'): readonly string[] {
+  return encoder.encode(text).length > limit ? [`must be no more than ${limit} ${unit}`] : []
 }
 
 const LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?'
@@ -47,7 +47,7 @@ const LABEL_FAULT = regexFault(
 
 function label(text: string): readonly string[] {
   const isLabel = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/.test(text)
-  return [...tooLong(text, 63), ...(isLabel ? [] : [text.includes('.') && isSubdomain(text) ? 'must not contain dots' : LABEL_FAULT])]
+  return [...tooLong(text, 63, 'characters'), ...(isLabel ? [] : [text.includes('.') && isSubdomain(text) ? 'must not contain dots' : LABEL_FAULT])]
 }
 
 const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`
@@ -61,8 +61,8 @@ function isSubdomain(text: string): boolean {
   return text.split('.').every((part) => /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/.test(part))
 }
 
-function subdomain(text: string): readonly string[] {
-  return [...tooLong(text, 253), ...(isSubdomain(text) ? [] : [SUBDOMAIN_FAULT])]
+function subdomain(text: string, unit: 'bytes' | 'characters' = 'characters'): readonly string[] {
+  return [...tooLong(text, 253, unit), ...(isSubdomain(text) ? [] : [SUBDOMAIN_FAULT])]
 }
 
 const OLD_LABEL = '[a-z]([-a-z0-9]*[a-z0-9])?'
@@ -74,7 +74,7 @@ const OLD_LABEL_FAULT = regexFault(
 )
 
 function oldLabel(text: string): readonly string[] {
-  return [...tooLong(text, 63), ...(/^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text) ? [] : [OLD_LABEL_FAULT])]
+  return [...tooLong(text, 63, 'characters'), ...(/^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text) ? [] : [OLD_LABEL_FAULT])]
 }
 
 // A prefix may end in a dash. Kubernetes then looks at the text with its last two characters replaced by one letter.
@@ -97,10 +97,10 @@ function qualifiedName(text: string): readonly string[] {
   const name = parts.at(-1) ?? ''
   if (parts.length === 2) {
     if (prefix === '') faults.push('prefix part must be non-empty')
-    else faults.push(...subdomain(prefix).map((fault) => `prefix part ${fault}`))
+    else faults.push(...subdomain(prefix, 'bytes').map((fault) => `prefix part ${fault}`))
   }
   if (name === '') faults.push('name part must be non-empty')
-  else faults.push(...tooLong(name, 63).map((fault) => `name part ${fault}`))
+  else faults.push(...tooLong(name, 63, 'bytes').map((fault) => `name part ${fault}`))
   if (!isName(name)) faults.push(regexFault(`name part ${NAME_MESSAGE}`, NAME, ...examples))
   return faults
 }
@@ -114,7 +114,7 @@ const LABEL_VALUE_FAULT = regexFault(
 )
 
 function labelValue(text: string): readonly string[] {
-  return [...tooLong(text, 63), ...(text === '' || isName(text) ? [] : [LABEL_VALUE_FAULT])]
+  return [...tooLong(text, 63, 'bytes'), ...(text === '' || isName(text) ? [] : [LABEL_VALUE_FAULT])]
 }
 
 function isDate(text: string): boolean {

@@ -68,15 +68,19 @@ interface Suffix {
   readonly format: QuantityFormat
 }
 
-function interpretSuffix(suffix: string): Suffix | undefined {
+function interpretSuffix(suffix: string, isZero: boolean): Suffix | undefined {
   const decimal = DECIMAL_SUFFIXES.get(suffix)
   if (decimal !== undefined) return { base: 10, exponent: decimal, format: 'DecimalSI' }
   const binary = BINARY_SUFFIXES.get(suffix)
   if (binary !== undefined) return { base: 2, exponent: binary, format: 'BinarySI' }
-  return /^[eE][+-]?[0-9]+$/.test(suffix) ? { base: 10, exponent: Number(suffix.slice(1)), format: 'DecimalExponent' } : undefined
+  if (!/^[eE][+-]?[0-9]+$/.test(suffix)) return undefined
+  const exponent = Number(suffix.slice(1))
+  if (Math.abs(exponent) >= 2 ** 63) return undefined
+  // Nothing, however many times ten, is nothing.
+  return { base: 10, exponent: isZero ? Math.min(exponent, MAX_EXPONENT) : exponent, format: 'DecimalExponent' }
 }
 
-const PARTS = /^([+-]?)(0*)([0-9]*)(\.?)([0-9]*)([eEinumkKMGTP]*[+-]?[0-9]*)$/
+const PARTS = /^([+-]?)(0*)([0-9]*)\.?([0-9]*)([eEinumkKMGTP]*[+-]?[0-9]*)$/
 const MAX_LENGTH = 1_000
 const MAX_EXPONENT = 1_000
 
@@ -86,9 +90,10 @@ export function parseQuantity(text: string): Quantity | CelError {
   if (match === null || text === '') {
     return fail('Conversion', "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
   }
-  const [, sign, , digits = '', point = '', fraction = '', suffixText = ''] = match
+  const [, sign, zeros = '', digits = '', fraction = '', suffixText = ''] = match
   const whole = digits === '' ? '0' : digits
-  const suffix = interpretSuffix(suffixText)
+  const isZero = digits === '' && /^0*$/.test(fraction)
+  const suffix = interpretSuffix(suffixText, isZero)
   if (suffix === undefined || suffix.exponent > MAX_EXPONENT) return fail('Conversion', "unable to parse quantity's suffix")
   const isNegative = sign === '-'
   const shifted = whole + fraction
@@ -97,7 +102,7 @@ export function parseQuantity(text: string): Quantity | CelError {
     const amount = isNegative ? { ...fast, unscaled: -fast.unscaled } : fast
     return new Quantity(amount, suffix.format, text === '0' || isCanonical(suffix, fast, shifted) ? text : undefined)
   }
-  if (digits === '' && fraction === '' && point !== '') return fail('Conversion', 'unable to parse numeric part of quantity')
+  if (zeros + digits + fraction === '') return fail('Conversion', 'unable to parse numeric part of quantity')
   return bigQuantity(BigInt(shifted), fraction.length, suffix, isNegative)
 }
 

@@ -11,6 +11,13 @@ export interface UrlParts {
   readonly host: string
   readonly path: string
   readonly query: string
+  /** Whether there is a `?`, even with nothing behind it. */
+  readonly hasQuery: boolean
+  readonly fragment: string
+  /** What follows the scheme where that is no path, as in `mailto:x`. */
+  readonly opaque: string
+  /** Whether `//` stood before the host, be that empty. */
+  readonly hasAuthority: boolean
 }
 
 /** A URL that is absolute, or an absolute path. */
@@ -27,10 +34,15 @@ export class Url extends Opaque {
     return other instanceof Url ? other.$text() === this.$text() : noOverload('_==_', this, other)
   }
   $text(): string {
-    const { source, scheme } = this.$parts
-    if (scheme === '') return source
-    return scheme + source.slice(scheme.length)
+    const { scheme, opaque, query, hasQuery, fragment } = this.$parts
+    const rest = opaque === '' ? hierarchyText(this.$parts) : opaque
+    return `${scheme === '' ? '' : `${scheme}:`}${rest}${hasQuery ? `?${query}` : ''}${fragment === '' ? '' : `#${escapedFragment(fragment)}`}`
   }
+}
+
+function hierarchyText({ scheme, user, host, path, hasAuthority }: UrlParts): string {
+  const hasSlashes = hasAuthority && (scheme !== '' || host !== '' || user !== '') && (host !== '' || path !== '' || user !== '')
+  return `${hasSlashes ? '//' : ''}${user === '' ? '' : `${user}@`}${host}${escapedPath(path)}`
 }
 
 const MAX_LENGTH = 100_000
@@ -57,7 +69,21 @@ function decodePercent(text: string): string | undefined {
 /** Reads a URL as Go's `ParseRequestURI` does, or says why it is none. */
 export function parseUrl(source: string): Url | CelError {
   const parts = source.length > MAX_LENGTH ? 'URL is too long' : readParts(source)
-  return typeof parts === 'string' ? fail('Conversion', `URL parse error during conversion from string: ${requestUriError(source, parts)}`) : new Url(parts)
+  const read = typeof parts === 'string' ? parts : withAuthority(parts)
+  return typeof read === 'string' ? fail('Conversion', `URL parse error during conversion from string: ${requestUriError(source, read)}`) : new Url(read)
+}
+
+// A text that starts with two slashes passes as an absolute path, but when it is read again the first part of the path is a host.
+function withAuthority(parts: UrlParts): UrlParts | string {
+  const { scheme, path, fragment } = parts
+  if (decodePercent(fragment) === undefined) return escapeFault(fragment)
+  if (scheme !== '' || !path.startsWith('//') || path.startsWith('///')) return parts
+  const authority = cut(path.slice(2), '/')[0]
+  const fault = authorityFault(scheme, authority)
+  if (fault !== undefined) return fault
+  const at = authority.lastIndexOf('@')
+  const host = decodePercent(authority.slice(at + 1)) ?? ''
+  return { ...parts, user: at < 0 ? '' : authority.slice(0, at), host, path: path.slice(2 + authority.length), hasAuthority: true }
 }
 
 /** The text of Go's error for a URL that cannot be read. */
@@ -83,27 +109,27 @@ function isControl(text: string): boolean {
 function readParts(source: string): UrlParts | string {
   if (isControl(source)) return 'net/url: invalid control character in URL'
   if (source === '') return 'empty url'
-  if (source === '*') return { source, scheme: '', user: '', host: '', path: '*', query: '' }
+  const plain = { source, scheme: '', user: '', host: '', query: '', hasQuery: false, fragment: '', opaque: '', hasAuthority: false }
+  if (source === '*') return { ...plain, path: '*' }
   if (source.startsWith(':')) return 'missing protocol scheme'
   const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(source)?.[1] ?? ''
   const afterScheme = scheme === '' ? source : source.slice(scheme.length + 1)
   const [wholeRest] = cut(afterScheme, '?')
-  const [withoutFragment] = cut(afterScheme, '#')
+  const [withoutFragment, fragment] = cut(afterScheme, '#')
   const [rest, query] = cut(withoutFragment, '?')
   const lowered = scheme.toLowerCase()
-  if (!wholeRest.startsWith('/')) {
-    return scheme === '' ? 'invalid URI for request' : { source, scheme: lowered, user: '', host: '', path: '', query }
-  }
+  const common = { ...plain, scheme: lowered, query, hasQuery: withoutFragment.includes('?'), fragment }
+  if (!wholeRest.startsWith('/')) return scheme === '' ? 'invalid URI for request' : { ...common, path: '', opaque: rest }
   if (decodePercent(wholeRest) === undefined) return escapeFault(wholeRest)
   const isAuthority = rest.startsWith('//') && scheme !== ''
-  if (!isAuthority) return { source, scheme: lowered, user: '', host: '', path: rest, query }
+  if (!isAuthority) return { ...common, path: rest }
   const afterSlashes = wholeRest.slice(2)
   const fault = authorityFault(lowered, cut(afterSlashes, '/')[0])
   if (fault !== undefined) return fault
   const authority = cut(rest.slice(2), '/')[0]
   const at = authority.lastIndexOf('@')
   const host = decodePercent(authority.slice(at + 1)) ?? ''
-  return { source, scheme: lowered, user: at < 0 ? '' : authority.slice(0, at), host, path: rest.slice(2 + authority.length), query }
+  return { ...common, user: at < 0 ? '' : authority.slice(0, at), host, path: rest.slice(2 + authority.length), hasAuthority: true }
 }
 
 function escapeFault(text: string): string {
@@ -172,13 +198,20 @@ export function portOf(host: string): string {
   return colon >= 0 && isPort(host.slice(colon)) ? host.slice(colon + 1) : ''
 }
 
+function escapedFragment(fragment: string): string {
+  if (/^[A-Za-z0-9\-._~!$&'()*+,;=:@/?[\]%]*$/.test(fragment)) return fragment
+  return (decodePercent(fragment) ?? fragment).replace(/[^A-Za-z0-9\-._~!$&()*+,/:;=?@]/gu, percentEncoded)
+}
+
+function percentEncoded(char: string): string {
+  return Array.from(encoder.encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+}
+
 /** The path with everything escaped that has to be. */
 export function escapedPath(path: string): string {
   if (/^[A-Za-z0-9\-._~!$&'()*+,;=:@/[\]%]*$/.test(path)) return path
   const decoded = decodePercent(path) ?? path
-  return decoded.replace(/[^A-Za-z0-9\-._~$&+,/:;=@]/gu, (char) =>
-    Array.from(encoder.encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  )
+  return decoded.replace(/[^A-Za-z0-9\-._~$&+,/:;=@]/gu, percentEncoded)
 }
 
 /** The query's names and values in order; parts Go refuses are left out. */

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { evaluateLine, KNOWN_DIFFERENCES } from '../../src/cel/index.ts'
 import { isSameVerdict, type Verdict, verdictOf } from '../oracle/compare.ts'
-import { compareRandomPairs, questionLine } from '../oracle/differential.ts'
+import { compareLines, compareRandomPairs, questionLine } from '../oracle/differential.ts'
 import { askOracle, buildOracle } from '../oracle/oracle.ts'
+import { Random } from '../oracle/random.ts'
+import { randomPattern, randomReading, randomText } from '../oracle/texts.ts'
 
 const COUNT = 20_000
 const SEED = 20_261_125
@@ -26,6 +28,29 @@ test('Kubernetes and we judge 20,000 random expressions on random objects alike'
   // A generator that makes errors only would agree with anything.
   expect(kinds.value / COUNT).toBeGreaterThan(0.5)
 }, 600_000)
+
+describe('and functions that take texts apart', () => {
+  test('10,000 quantities, addresses, URLs, versions, times, numbers, names and strings, right and wrong', async () => {
+    const random = new Random(SEED)
+    const lines = Array.from({ length: 10_000 }, () => randomReading(random))
+      // Exponents of four digits and more are bounded here, and offsets of hours beyond reason.
+      .filter(({ text }) => !/[eE][+-]?0*[0-9]{4}|[0-9]{5}:|:[0-9]{5}/.test(text))
+      .map(({ expression, text }, position) => questionLine(position, expression, JSON.stringify({ x: text })))
+    expect(lines.length).toBeGreaterThan(9_000)
+    expect(await compareLines(oracle, lines)).toEqual([])
+  }, 120_000)
+
+  test('4,000 regular expressions, half of them in the expression', async () => {
+    const random = new Random(SEED)
+    const lines = Array.from({ length: 4_000 }, (_, position) => {
+      const pattern = randomPattern(random)
+      const call = random.pick(['matches', 'find', 'findAll'])
+      const object = JSON.stringify({ p: pattern, s: randomText(random) })
+      return questionLine(position, `object.s.${call}(${random.chance(0.5) ? 'object.p' : JSON.stringify(pattern)})`, object)
+    })
+    expect(await compareLines(oracle, lines)).toEqual([])
+  }, 120_000)
+})
 
 const listed = (aspect: string): readonly { readonly expression: string; readonly marker: string | undefined }[] =>
   KNOWN_DIFFERENCES.filter((difference) => difference.aspect === aspect).flatMap(({ expressions, marker }) =>

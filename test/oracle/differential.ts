@@ -29,6 +29,17 @@ export function questionLine(id: number, expression: string, object: string): st
   return `{"id":${id},"expression":${JSON.stringify(expression)},"variables":{"object":${object}}}`
 }
 
+/** Asks both engines all lines, and tells on which they differ. */
+export async function compareLines(
+  oracle: string,
+  lines: readonly string[],
+): Promise<readonly { readonly line: string; readonly kubernetes: Verdict; readonly ours: Verdict }[]> {
+  const answers = await askOracle(oracle, lines)
+  return lines
+    .map((line, position) => ({ line, kubernetes: verdictOf(answers[position] ?? '{}'), ours: verdictOf(evaluateLine(line)) }))
+    .filter(({ kubernetes, ours }) => !isSameVerdict(kubernetes, ours))
+}
+
 const ASKED_AGAIN = 20
 
 async function isUndecided(oracle: string, line: string, first: Verdict): Promise<boolean> {
