@@ -96,7 +96,7 @@ export function isIn(budget: CostBudget, value: CelValue, container: CelValue): 
   if (value instanceof CelError) return value
   if (container instanceof CelError) return container
   if (isList(container)) {
-    budget.charge(container.length)
+    budget.charge(Math.max(1, container.length))
     return contains(budget, container, value)
   }
   budget.charge(1)

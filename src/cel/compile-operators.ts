@@ -80,7 +80,11 @@ function equalToConstant(isNegated: boolean, operand: Code, constant: string | b
   const run: Evaluator = (frame) => {
     const value = operand.run(frame)
     if (value === constant) return !isNegated
-    if (typeof value === kind) return isNegated
+    if (typeof value === kind) {
+      // An empty text is compared for nothing.
+      if (value === '') frame.budget.charge(-1)
+      return isNegated
+    }
     const equal = isLeft ? equals(frame.budget, constant, value) : equals(frame.budget, value, constant)
     return verdictOf(isNegated, equal, value, constant)
   }

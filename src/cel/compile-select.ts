@@ -33,6 +33,7 @@ export function isChain(expr: Expr): boolean {
 
 // The name a step reads, where it is fixed and safe to read as a property.
 function plainStep(context: CompileContext, expr: Expr): string | undefined {
+  if ((expr.kind === 'select' || expr.kind === 'index') && isOptionalChain(expr.operand)) return undefined
   if (expr.kind === 'select' && !expr.optional && !context.checked.resolved.has(expr)) return isPlainName(expr.field) ? expr.field : undefined
   if (expr.kind === 'index' && !expr.optional && expr.index.kind === 'literal' && typeof expr.index.value === 'string') {
     return isPlainName(expr.index.value) ? expr.index.value : undefined
@@ -51,7 +52,8 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   const { field } = expr
   const cost = operand.cost + stepCost(expr.operand)
   if (expr.optional) return optionalStep((frame) => selectOptional(operand.run(frame), field), cost)
-  return { run: (frame) => select(operand.run(frame), field), cost }
+  const step: Evaluator = (frame) => select(operand.run(frame), field)
+  return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
 }
 
 // A variable of the policy is a field that is always there: Kubernetes charges for `variables` and for the step from it.
@@ -76,9 +78,15 @@ function optionalStep(step: Evaluator, cost: number): Code {
   return { run, cost: cost - 1 }
 }
 
-// A chain that starts with anything but a name costs one more.
+// A chain that starts with anything but a name, or a choice between values, costs one more.
 function stepCost(operand: Expr): number {
-  return isChain(operand) ? 1 : 2
+  return isChain(operand) || operand.kind === 'conditional' ? 1 : 2
+}
+
+// The steps after an optional one are optional too.
+function isOptionalChain(expr: Expr): boolean {
+  for (let at = expr; at.kind === 'select' || at.kind === 'index'; at = at.operand) if (at.optional) return true
+  return false
 }
 
 /** `operand[key]` and `operand[?key]`. */
@@ -87,9 +95,11 @@ export function compileIndex(context: CompileContext, expr: IndexExpr, scope: Sc
   if (chain !== undefined) return chain
   const operand = context.compile(expr.operand, scope)
   const key = context.compile(expr.index, scope)
-  const cost = operand.cost + key.cost + stepCost(expr.operand)
+  // A key that is read by a chain becomes a step itself.
+  const cost = operand.cost + key.cost + stepCost(expr.operand) - (isChain(expr.index) ? 1 : 0)
   if (expr.optional) return optionalStep((frame) => indexOptional(operand.run(frame), key.run(frame)), cost)
-  return { run: (frame) => index(operand.run(frame), key.run(frame)), cost }
+  const step: Evaluator = (frame) => index(operand.run(frame), key.run(frame))
+  return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
 }
 
 function compileChain(context: CompileContext, expr: Expr, scope: Scope | undefined): Code | undefined {
@@ -106,7 +116,7 @@ function compileChain(context: CompileContext, expr: Expr, scope: Scope | undefi
     return { run: slotChain(slot, names), cost: (base.kind === 'ident' ? 1 : 2) + names.length }
   }
   const operand = context.compile(base, scope)
-  return { run: valueChain(operand.run, names), cost: operand.cost + names.length + (isChain(base) ? 0 : 1) }
+  return { run: valueChain(operand.run, names), cost: operand.cost + names.length + stepCost(base) - 1 }
 }
 
 // One closure per length: a loop over the names would cost as much as the reads.
@@ -174,7 +184,7 @@ export function compileHas(context: CompileContext, expr: HasExpr, scope: Scope 
     return { run: (frame) => passError(run(frame)), cost }
   }
   const operand = context.compile(operandExpr, scope)
-  const cost = operand.cost + (isChain(operandExpr) ? 0 : 1)
+  const cost = operand.cost + stepCost(operandExpr) - 1
   if (!isPlainName(field)) return { run: (frame) => hasField(operand.run(frame), field), cost }
   const run: Evaluator = (frame) => {
     const value = operand.run(frame)

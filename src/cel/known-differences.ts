@@ -59,6 +59,7 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     aspect: 'cost',
     expressions: [
       'has(object.nope.x)',
+      'object.s + object.s + object.s + object.s',
       'object.l.?x.hasValue()',
       "object.l[?'x'].hasValue()",
       "object.mixed.join(',')",

@@ -59,8 +59,8 @@ Kubernetes holds built-in kinds as structures of Go and custom resources as maps
 | a key that is no string: \`1 in object.spec\` | an error | \`false\` |
 | a list indexed by a uint or a computed double: \`object.spec.containers[0u]\` | an error | the element |
 
-The API server sends its structures as JSON, so in a cluster the rest is alike: empty fields are absent, and quantities are in their shortest form (\`1000m\` is \`1\`). \`bylaw check\` brings
-manifests of built-in kinds into that form before it judges them, as far as it knows them; it fills in no defaults.
+The API server sends its structures as JSON, so in a cluster the rest is alike: empty fields are absent, and quantities are in their shortest form (\`1000m\` is \`1\`). \`bylaw check\` reads
+manifests as they are, but for fields of built-in kinds that are null, which count as left out: it fills in no defaults and rewrites no quantity.
 `
 
 function functionRows(rows: readonly FunctionRow[]): readonly (readonly string[])[] {
