@@ -30,6 +30,7 @@ beforeAll(async () => {
   await scene.plane.createNamespace('shop')
   await scene.plane.createNamespace('shop-staging', { 'bylaw.dev/environment': 'staging' })
   await scene.plane.createNamespace('shop-dev', { 'bylaw.dev/environment': 'dev' })
+  await scene.enforce(NON_ROOT)
 }, SCENE_MS)
 
 afterAll(() => scene.stop())
@@ -41,12 +42,14 @@ describe('a policy', () => {
   test(
     'is enforced within ten seconds of `kubectl apply`',
     async () => {
+      const fresh = policyOf('fresh', "object.metadata.name != 'refused'", on('', 'v1', ['configmaps'], ['CREATE']))
       const started = Date.now()
-      expect(await kubectlApply(NON_ROOT)).toEqual({ code: 0, stdout: 'policy.bylaw.dev/run-as-non-root created\n', stderr: '' })
-      const { reason, message } = await scene.waitForCondition(NON_ROOT, 'Enforced', 'True')
+      expect(await kubectlApply(fresh)).toEqual({ code: 0, stdout: 'policy.bylaw.dev/fresh created\n', stderr: '' })
+      const { reason, message } = await scene.waitForCondition(fresh, 'Enforced', 'True')
       expect(Date.now() - started).toBeLessThan(ENFORCED_MS)
       expect({ reason, message }).toEqual({ reason: 'Enforced', message: 'in force: dev=Observe staging=Warn prod=Deny' })
-      expect((await scene.submit(pod('shop', 'root'))).status).toBe(403)
+      expect((await scene.submit(configMap('shop', 'refused'))).status).toBe(403)
+      await scene.withdraw(fresh)
     },
     TEST_MS,
   )

@@ -104,12 +104,15 @@ describe('an API server that is started again while Bylaw is dead, and a policy 
   const EVERYTHING = policyOf('everything', 'true', { ...on('*', '*', ['*'], ['*']), enforcement: everywhere('Deny'), podTemplates: 'Ignore' })
   const ROLE = '/apis/rbac.authorization.k8s.io/v1/clusterroles/system:basic-user'
 
+  beforeAll(async () => {
+    await scene.enforce(EVERYTHING)
+    expect((await scene.plane.request('DELETE', ROLE)).status).toBe(200)
+    await scene.killBylaw()
+  }, TEST_MS)
+
   test(
     'becomes ready, and mends its own roles',
     async () => {
-      await scene.enforce(EVERYTHING)
-      expect((await scene.plane.request('DELETE', ROLE)).status).toBe(200)
-      await scene.killBylaw()
       const clusterRole = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'blocked' }, rules: [] }
       expect((await scene.submit(clusterRole)).status).toBe(500)
       await scene.plane.restartApiServer()

@@ -122,4 +122,19 @@ describe('two policies on two versions of one resource', () => {
     const versions = [...JSON.stringify(body).matchAll(/"apiGroups":\["autoscaling"\],"apiVersions":(\["[^\]]+\])/g)].map(([, found]) => found)
     expect([...new Set(versions)].sort()).toEqual(['["v1"]', '["v2"]'])
   })
+
+  test(
+    'never judge an object in the version of the other one',
+    async () => {
+      const need = (version: string, field: string): Json =>
+        policyOf(`need-${version}`, `has(object.spec.${field})`, { matchConstraints: rulesOf([version]), enforcement: everywhere('Deny') })
+      const both = [need('v1', 'targetCPUUtilizationPercentage'), need('v2', 'metrics')]
+      await scene.withdraw(ours('cpu-v1', 'Deny'), ours('cpu-v2', 'Deny'))
+      await scene.enforce(...both)
+      for (const object of Object.values(SUBMITTED)) expect(await scene.submit(object, { isDryRun: true })).toEqual({ status: 201, message: '', warnings: [] })
+      expect((await scene.submit(autoscaler('v1', 'none', {}), { isDryRun: true })).status).toBe(403)
+      await scene.withdraw(...both)
+    },
+    TEST_MS,
+  )
 })
