@@ -62,8 +62,8 @@ demo: setup ## tell the story on a real API server; ONCE=1 ends after it
 run: setup ## run a control plane with the operator, started again on change
 	@$(NODE) test/demo/run.ts
 
-image: ## container image (comes with the first release)
-	@echo 'the image comes with the first release; `npm run -s bylaw -- operator` runs from source'
+image: ## build the container image, where there is docker
+	@if docker info > /dev/null 2>&1; then docker build -t bylaw:0.1.0 .; else echo 'no docker runs here; where it does: docker build -t bylaw:0.1.0 .'; fi
 
 clean: ## remove what was installed and built here; the cache of control planes stays
 	rm -rf node_modules dist coverage
