@@ -78,7 +78,8 @@ describe('costs are those of Kubernetes', () => {
 
   test('exactly, but for the expressions listed as different', () => {
     const different = priced.filter((fact) => fact.ours !== fact.cost).map((fact) => fact.expression)
-    expect(new Set(different)).toEqual(known('cost'))
+    const listed = [...known('cost')].filter((expression) => facts.some((fact) => fact.expression === expression))
+    expect(new Set(different)).toEqual(new Set(listed))
   })
 
   test('within two units also there, but for what really is much work', () => {
