@@ -1,7 +1,6 @@
-import { createInterface } from 'node:readline'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { evaluateLine } from '../cel/index.ts'
 import { check, EXIT, parseTime } from './check.ts'
+import { runEval } from './eval.ts'
 
 /** Flags of `bylaw operator`; what is not given comes from the configuration. */
 export interface OperatorFlags {
@@ -49,14 +48,6 @@ function runCheck({ now, ...flags }: CheckFlags): number {
   return result.exitCode
 }
 
-/** Answers JSON lines from standard input, in order, until it ends. */
-async function runEval(): Promise<number> {
-  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() !== '') process.stdout.write(`${evaluateLine(line)}\n`)
-  }
-  return 0
-}
-
 /** Runs a command line; resolves with the exit code. */
 export async function runProgram(argv: readonly string[], { version, runOperator }: ProgramOptions): Promise<number> {
   let exitCode = 0
@@ -93,9 +84,9 @@ export async function runProgram(argv: readonly string[], { version, runOperator
     })
   program
     .command('eval')
-    .description('evaluate CEL expressions: JSON lines in, JSON lines out')
+    .description('evaluate CEL expressions and policies: JSON lines in, JSON lines out; on a terminal, try expressions by hand')
     .action(async () => {
-      exitCode = await runEval()
+      exitCode = await runEval({ input: process.stdin, output: process.stdout, isTerminal: process.stdin.isTTY })
     })
   try {
     await program.parseAsync([...argv], { from: 'user' })
