@@ -56,5 +56,5 @@ test.each([
 ])('%s is a mistake of usage', (path, message) => {
   const { exitCode, stderr } = run(path)
   expect(exitCode).toBe(2)
-  expect(stderr).toContain(`error: --openapi: ${at('')}${message}`)
+  expect(stderr).toContain(`error: --openapi: ${at(message)}`)
 })
