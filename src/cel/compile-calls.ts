@@ -42,7 +42,8 @@ function compileAlternative(name: string, [optional, other]: readonly Code[]): C
     if (held.$value !== undefined) return isValue ? held.$value : held
     frame.budget.charge(other.cost)
     const value = other.run(frame)
-    return isValue || value instanceof Optional ? value : noOverload(name, value)
+    // What `or` is given is not looked at again, be it an optional or not.
+    return value
   }
   return { run, cost: optional.cost }
 }
