@@ -1,6 +1,6 @@
 import { type KubernetesObject, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
-import { type Candidate, type CompiledExpression, fitsRules, isDenying, isNamespaceObject, type Rule, type RuleSet, toVirtualPod } from '../rules/index.ts'
+import { type Candidate, type CompiledExpression, fittingMatch, isDenying, isNamespaceObject, type Rule, type RuleSet, toVirtualPod } from '../rules/index.ts'
 import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
@@ -42,7 +42,9 @@ const effectAt = (level: string, denying: Effect): Effect => (level === 'Observe
 
 /** Judges one policy against one request: an outcome for each of its rules, or none where it does not apply. */
 export function judgePolicy(candidate: Candidate, context: RequestContext): readonly RuleOutcome[] {
-  return new PolicyJudgement(candidate, context).outcomes()
+  const match = fittingMatch(candidate.match, context.input.request)
+  if (match === undefined) return []
+  return new PolicyJudgement(match === candidate.match ? candidate : { ...candidate, match }, context).outcomes()
 }
 
 class PolicyJudgement {
@@ -67,7 +69,6 @@ class PolicyJudgement {
     const { input } = this.#context
     const { request } = input
     if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return []
-    if (!fitsRules(match, request)) return []
     const selected = this.#namespaceIsSelected()
     if (selected === false) return []
     const view = this.#view()

@@ -1,5 +1,5 @@
 import { type AdmissionRequest, isEqualJson, type KubernetesObject, parseApiVersion } from '../api/index.ts'
-import type { EnforcedPolicy, RuleSet } from '../rules/index.ts'
+import { type EnforcedPolicy, judgesCreation, type RuleSet } from '../rules/index.ts'
 
 const GARBAGE_COLLECTORS: ReadonlySet<string> = new Set([
   'system:serviceaccount:kube-system:namespace-controller',
@@ -36,7 +36,9 @@ export function isDescended(ruleSet: RuleSet, policy: EnforcedPolicy, { operatio
     ({ account, ownerGroup, ownerKind }) => account === userInfo.username && ownerGroup === group && ownerKind === owner.kind,
   )
   if (pair === undefined) return false
-  return ruleSet.candidates(pair.ownerGroup, pair.ownerResource, '').some((candidate) => candidate.policy === policy)
+  return ruleSet
+    .candidates(pair.ownerGroup, pair.ownerResource, '')
+    .some((candidate) => candidate.policy === policy && judgesCreation(candidate.match, owner.name))
 }
 
 function judgedParts({ metadata, status: _status, ...rest }: KubernetesObject): unknown {

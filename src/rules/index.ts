@@ -6,7 +6,10 @@ export { type KindSchema, type NamedResource, type ResourceSchema, readOpenApi, 
 export { type EffectiveLevel, isDenying, levelsOf, type PolicyLevels, rankOfLevel, stricterLevel } from './levels.ts'
 export {
   fitsRules,
+  fittingMatch,
+  indirectMatch,
   isNamespaceObject,
+  judgesCreation,
   type Lane,
   matchResource,
   type NamespaceState,
@@ -14,6 +17,7 @@ export {
   operationsOf,
   type ResourceMatch,
   type ServedVersions,
+  versionOf,
 } from './match.ts'
 export { POD_SIDE_DOORS, POD_TEMPLATES, type PodTemplate, toVirtualPod } from './pod-templates.ts'
 export type {

@@ -42,6 +42,8 @@ export interface ResourceMatch {
   readonly operations: ReadonlySet<Operation>
   readonly rules: readonly RuleTest[]
   readonly exclusions: readonly RuleTest[]
+  /** How a request is judged that none of these rules fits: by rules for another version, or as a change of the Pods that the object makes, or is. */
+  readonly otherwise: ResourceMatch | undefined
 }
 
 /** Tells which versions of a resource the cluster serves, preferred first; undefined where that is not known. */
@@ -72,10 +74,10 @@ function toTest(rule: ResourceRule): RuleTest {
   return { operations: new Set(operationsOf(rule)), versions: apiVersions, scope, names: resourceNames.length === 0 ? undefined : new Set(resourceNames) }
 }
 
-function canonicalVersion(rules: readonly ResourceRule[], served: readonly string[] | undefined): string {
-  const listed = [...new Set(rules.flatMap((rule) => rule.apiVersions))]
-  if (listed.includes('*')) return '*'
-  return listed.find((version) => served?.includes(version)) ?? listed[0] ?? '*'
+/** The version in which a rule has its objects: `*` where it takes any, else the first of its list that the cluster serves. */
+export function versionOf({ apiVersions }: ResourceRule, served: readonly string[] | undefined): string {
+  if (apiVersions.includes('*')) return '*'
+  return apiVersions.find((version) => served?.includes(version)) ?? apiVersions[0] ?? '*'
 }
 
 interface Target {
@@ -92,24 +94,25 @@ const POD_CHANGES: readonly Operation[] = ['CREATE', 'UPDATE']
 
 /**
  * A Pod is also made by what carries its template, and changed through two subresources: a policy on Pods meets it there too,
- * at whatever operation, since a changed template makes new Pods. A rule for Pods of certain names says nothing of templates.
+ * at whatever operation, since a changed template makes new Pods. A rule for Pods of certain names says nothing of templates,
+ * and one that names the resource itself as well judges it as it is.
  */
-function indirectMatch(constraints: MatchConstraints, target: Target): ResourceMatch | undefined {
+export function indirectMatch(constraints: MatchConstraints, target: Target): ResourceMatch | undefined {
   const { group, resource, subResource } = target
   const isSideDoor = group === '' && resource === 'pods' && POD_SIDE_DOORS.includes(subResource)
   const template = subResource === '' ? POD_TEMPLATES.find((known) => known.group === group && known.resource === resource) : undefined
   if (!isSideDoor && template === undefined) return undefined
   const operations = new Set<Operation>(isSideDoor ? ['UPDATE'] : POD_CHANGES)
   const rules = constraints.resourceRules
-    .filter((rule) => namesTarget(rule, '', 'pods', '') && names(rule.apiVersions, 'v1'))
+    .filter((rule) => namesTarget(rule, '', 'pods', '') && names(rule.apiVersions, 'v1') && !namesTarget(rule, group, resource, subResource))
     .map((rule) => ({ ...toTest(rule), versions: ['v1'] }))
     .filter((test) => POD_CHANGES.some((operation) => test.operations.has(operation)) && (isSideDoor || test.names === undefined))
     .map((test) => ({ ...test, operations }))
   if (rules.length === 0) return undefined
-  return { lane: 'equivalent', version: 'v1', template, operations, rules, exclusions: exclusionsOf(constraints, target) }
+  return { lane: 'equivalent', version: 'v1', template, operations, rules, exclusions: exclusionsOf(constraints, target), otherwise: undefined }
 }
 
-/** Finds how a policy judges a resource; undefined where it does not. A resource that the policy names itself is never judged through its template as well. */
+/** Finds how a policy judges a resource; undefined where it does not. A request that a rule for the resource itself fits is never judged through its template as well. */
 export function matchResource(
   constraints: MatchConstraints,
   judgesPodTemplates: boolean,
@@ -118,11 +121,18 @@ export function matchResource(
 ): ResourceMatch | undefined {
   const { group, resource, subResource } = target
   const rules = constraints.resourceRules.filter((rule) => namesTarget(rule, group, resource, subResource))
-  if (rules.length === 0) return judgesPodTemplates ? indirectMatch(constraints, target) : undefined
-  const version = canonicalVersion(rules, servedVersions(group, resource))
-  const lane: Lane = constraints.matchPolicy === 'Exact' ? 'exact' : version === '*' ? 'any' : 'equivalent'
-  const operations = new Set(rules.flatMap(operationsOf))
-  return { lane, version, template: undefined, operations, rules: rules.map(toTest), exclusions: exclusionsOf(constraints, target) }
+  const indirect = judgesPodTemplates ? indirectMatch(constraints, target) : undefined
+  const isExact = constraints.matchPolicy === 'Exact'
+  const served = servedVersions(group, resource)
+  const exclusions = exclusionsOf(constraints, target)
+  const byVersion = Map.groupBy(rules, (rule) => (isExact ? (rules[0]?.apiVersions[0] ?? '*') : versionOf(rule, served)))
+  // A version that the cluster does not serve never comes: it must not stand before one that does.
+  const isLast = (version: string): boolean => served !== undefined && version !== '*' && !served.includes(version)
+  const ordered = [...byVersion].sort(([a], [b]) => Number(isLast(a)) - Number(isLast(b)))
+  return ordered.reduceRight<ResourceMatch | undefined>((otherwise, [version, own]) => {
+    const lane: Lane = isExact ? 'exact' : version === '*' ? 'any' : 'equivalent'
+    return { lane, version, template: undefined, operations: new Set(own.flatMap(operationsOf)), rules: own.map(toTest), exclusions, otherwise }
+  }, indirect)
 }
 
 /** A request of a deletion of a collection names no object, but it carries the one that is to go. */
@@ -142,6 +152,18 @@ function passes(test: RuleTest, request: AdmissionRequest, lane: Lane): boolean 
 export function fitsRules({ lane, operations, rules, exclusions }: ResourceMatch, request: AdmissionRequest): boolean {
   if (!operations.has(request.operation)) return false
   return rules.some((test) => passes(test, request, lane)) && !exclusions.some((test) => passes(test, request, lane))
+}
+
+/** The way in which a policy judges a request; undefined where it does not. */
+export function fittingMatch(match: ResourceMatch, request: AdmissionRequest): ResourceMatch | undefined {
+  if (fitsRules(match, request)) return match
+  return match.otherwise === undefined ? undefined : fittingMatch(match.otherwise, request)
+}
+
+/** Whether the resource rules have the policy judge an object of this name when it is made. */
+export function judgesCreation({ rules, otherwise }: ResourceMatch, name: string): boolean {
+  const isJudged = rules.some((test) => test.operations.has('CREATE') && (test.names === undefined || test.names.has(name)))
+  return isJudged || (otherwise !== undefined && judgesCreation(otherwise, name))
 }
 
 /** The selectors of a policy, compiled once. */

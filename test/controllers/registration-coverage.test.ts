@@ -36,27 +36,26 @@ const LANES: readonly Lane[] = ['equivalent', 'any', 'exact']
 
 const { one, some, chance } = chooser(4)
 
-function randomPolicy(index: number) {
+function randomRule() {
   const isWide = chance(0.25)
-  const version = chance(0.2) ? ['*'] : one([['v1'], ['v1'], ['v2', 'v1'], ['v2'], ['v3', 'v1']])
   const resources = some<string>(['configmaps', 'pods', 'namespaces', 'deployments', 'widgets', 'gadgets', 'widgets/status', 'pods/*', 'deployments/scale'])
+  return {
+    apiGroups: chance(0.3) ? ['*'] : some(['', 'apps', 'example.com'], 3),
+    apiVersions: chance(0.2) ? ['*'] : one([['v1'], ['v1'], ['v2', 'v1'], ['v2'], ['v3', 'v1']]),
+    operations: chance(0.2) ? ['*'] : some(['CREATE', 'UPDATE', 'DELETE'], 3),
+    resources: isWide ? one([['*'], ['*/*'], ['*', '*/scale']]) : resources,
+    ...(chance(0.2) ? { scope: one(['Cluster', 'Namespaced', '*']) } : {}),
+    ...(chance(0.15) ? { resourceNames: [one(['thing', 'other'])] } : {}),
+  }
+}
+
+function randomPolicy(index: number) {
   return policy(`p${index}`, {
     severity: one(['low', 'medium', 'high', 'critical']),
     failurePolicy: one(['Fail', 'Fail', 'Ignore']),
     podTemplates: one(['Include', 'Include', 'Ignore']),
     evaluation: { admission: chance(0.9) },
-    matchConstraints: {
-      matchPolicy: chance(0.2) ? 'Exact' : 'Equivalent',
-      resourceRules: [
-        {
-          apiGroups: chance(0.3) ? ['*'] : some(['', 'apps', 'example.com'], 3),
-          apiVersions: version,
-          operations: chance(0.2) ? ['*'] : some(['CREATE', 'UPDATE', 'DELETE'], 3),
-          resources: isWide ? one([['*'], ['*/*'], ['*', '*/scale']]) : resources,
-          ...(chance(0.2) ? { scope: one(['Cluster', 'Namespaced', '*']) } : {}),
-        },
-      ],
-    },
+    matchConstraints: { matchPolicy: chance(0.2) ? 'Exact' : 'Equivalent', resourceRules: chance(0.4) ? [randomRule(), randomRule()] : [randomRule()] },
     enforcement: { environments: chance(0.3) ? [{ name: one(ENVIRONMENTS), level: one(['Observe', 'Warn', 'Deny']) }] : [] },
   })
 }

@@ -41,7 +41,8 @@ const LANES: readonly Lane[] = ['equivalent', 'any', 'exact']
 /** The lanes in which the API server would call for a request: one for each way in which policies want the object. */
 function lanesOf(ruleSet: RuleSet, request: CaseRequest): readonly Lane[] {
   const { resource, subResource } = parseRequest(request)
-  const wanted = new Set(ruleSet.candidates(resource.group, resource.resource, subResource).map(({ match }) => match.lane))
+  const candidates = ruleSet.candidates(resource.group, resource.resource, subResource)
+  const wanted = new Set(candidates.flatMap(({ match }) => [match.lane, ...(match.otherwise === undefined ? [] : [match.otherwise.lane])]))
   return wanted.size === 0 ? ['equivalent'] : LANES.filter((lane) => wanted.has(lane))
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { parsePolicy, type ResourceRule } from '../../src/api/index.ts'
-import { fitsRules, matchResource, namesResource } from '../../src/rules/index.ts'
+import { fitsRules, fittingMatch, matchResource, namesResource } from '../../src/rules/index.ts'
 import { policy, requestOf } from '../doors/build.ts'
 import { type AskedResource, chooser, fitsAsDocumented } from '../doors/random.ts'
 
@@ -48,6 +48,37 @@ describe('the version in which a policy judges', () => {
   })
 })
 
+describe('rules of one policy for one resource in several versions', () => {
+  const served = () => ['v2', 'v1']
+  const chainOf = (resourceRules: readonly Json[]) => {
+    const chain: string[] = []
+    for (
+      let match = matchResource(constraintsOf({ resourceRules }), true, { group: '', resource: 'configmaps', subResource: '' }, served);
+      match !== undefined;
+      match = match.otherwise
+    ) {
+      chain.push(`${match.lane} ${match.version} ${[...match.operations].join('+')}`)
+    }
+    return chain
+  }
+  test.each<[string, readonly Json[], readonly string[]]>([
+    ['of one version judge together', [rule(), rule({ operations: ['DELETE'] })], ['equivalent v1 CREATE+DELETE']],
+    [
+      'of two versions judge each in its own',
+      [rule({ apiVersions: ['v2'] }), rule({ operations: ['DELETE'] })],
+      ['equivalent v2 CREATE', 'equivalent v1 DELETE'],
+    ],
+    [
+      'of any version and of one judge each in its own way',
+      [rule({ apiVersions: ['*'] }), rule({ operations: ['DELETE'] })],
+      ['any * CREATE', 'equivalent v1 DELETE'],
+    ],
+    ['that the cluster does not serve stand last', [rule({ apiVersions: ['v9'] }), rule()], ['equivalent v1 CREATE', 'equivalent v9 CREATE']],
+  ])('%s', (_, resourceRules, chain) => {
+    expect(chainOf(resourceRules)).toEqual(chain)
+  })
+})
+
 describe('the side doors of Pods', () => {
   const pods = (changes: Json = {}) => constraintsOf({ resourceRules: [rule({ resources: ['pods'], operations: ['CREATE', 'UPDATE'], ...changes })] })
   const found = (constraints: ReturnType<typeof pods>, text: string, judgesTemplates = true) => {
@@ -85,6 +116,21 @@ describe('the side doors of Pods', () => {
 
   test('not where it names another version of Pods', () => {
     expect(found(pods({ apiVersions: ['v2'] }), 'deployments.apps')).toBe(undefined)
+  })
+
+  test('at an operation at which the policy does not name the workload itself', () => {
+    const both = constraintsOf({
+      resourceRules: [rule({ resources: ['pods'] }), rule({ apiGroups: ['apps'], resources: ['deployments'], operations: ['DELETE'] })],
+    })
+    const match = matchResource(both, true, target('deployments.apps'), () => undefined)
+    const fits = (operation: string): string | undefined => {
+      const fitting =
+        match === undefined
+          ? undefined
+          : fittingMatch(match, requestOf({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' } }, { operation }))
+      return fitting === undefined ? undefined : (fitting.template?.path.join('.') ?? 'as it is')
+    }
+    expect([fits('CREATE'), fits('DELETE')]).toEqual(['spec.template', 'as it is'])
   })
 
   test('a workload that the policy names itself is judged as it is, not through its template', () => {

@@ -1,9 +1,9 @@
-import type { Operation, ResourceRule } from '../../api/index.ts'
+import type { MatchConstraints, Operation, ResourceRule } from '../../api/index.ts'
 import {
   type EnforcedPolicy,
+  indirectMatch,
   isDenying,
   type Lane,
-  matchResource,
   namesResource,
   operationsOf,
   POD_SIDE_DOORS,
@@ -11,6 +11,7 @@ import {
   type PolicyLevels,
   type RuleSet,
   type ServedVersions,
+  versionOf,
 } from '../../rules/index.ts'
 
 export type Scope = 'Namespaced' | 'Cluster'
@@ -38,6 +39,12 @@ export interface ResourceFacts {
   readonly isNamespaced: (group: string, resource: string) => boolean | undefined
 }
 
+interface Target {
+  readonly group: string
+  readonly resource: string
+  readonly subResource: string
+}
+
 const NAMESPACES = 'namespaces'
 const SCOPES: readonly Scope[] = ['Namespaced', 'Cluster']
 
@@ -56,24 +63,19 @@ function scopesOf(rule: ResourceRule, group: string, pattern: string, { isNamesp
   })
 }
 
-/** The versions in which a pattern of a policy has to arrive: the one that the policy is judged in, or each of them where a wildcard leaves that open. */
+/** The versions in which a pattern of a policy has to arrive: the one that the rule is judged in, or each of them where a wildcard leaves that open. */
 function versionsOf(
   { policy }: EnforcedPolicy,
   rule: ResourceRule,
   group: string,
   pattern: string,
-  facts: ResourceFacts,
+  { servedVersions }: ResourceFacts,
 ): readonly { readonly lane: Lane; readonly version: string }[] {
-  const { matchConstraints, podTemplates } = policy.spec
-  if (matchConstraints.matchPolicy === 'Exact') return rule.apiVersions.map((version) => ({ lane: 'exact', version }))
+  if (policy.spec.matchConstraints.matchPolicy === 'Exact') return rule.apiVersions.map((version) => ({ lane: 'exact', version }))
   if (rule.apiVersions.includes('*')) return [{ lane: 'any', version: '*' }]
-  const [resource, subResource] = partsOf(pattern)
+  const [resource] = partsOf(pattern)
   if (group === '*' || resource === '*') return rule.apiVersions.map((version) => ({ lane: 'equivalent', version }))
-  const target = { group, resource, subResource: subResource === '*' ? '' : subResource }
-  const match = matchResource(matchConstraints, podTemplates === 'Include', target, facts.servedVersions)
-  return match === undefined || match.lane === 'any'
-    ? rule.apiVersions.map((version) => ({ lane: 'equivalent', version }))
-    : [{ lane: match.lane, version: match.version }]
+  return [{ lane: 'equivalent', version: versionOf(rule, servedVersions(group, resource)) }]
 }
 
 function directCells(policy: EnforcedPolicy, facts: ResourceFacts): Cell[] {
@@ -93,35 +95,33 @@ function directCells(policy: EnforcedPolicy, facts: ResourceFacts): Cell[] {
 }
 
 /** The cells through which Pods come in by a side door. */
-function indirectCells({ policy }: EnforcedPolicy, facts: ResourceFacts): Cell[] {
+function indirectCells({ policy }: EnforcedPolicy): Cell[] {
   if (policy.spec.podTemplates !== 'Include') return []
   const sideDoors = POD_SIDE_DOORS.map((subResource) => ({ group: '', resource: 'pods', subResource }))
   const templates = POD_TEMPLATES.map(({ group, resource }) => ({ group, resource, subResource: '' }))
   return [...sideDoors, ...templates].flatMap((target): Cell[] => {
     const { matchConstraints } = policy.spec
-    const isNamedItself = matchConstraints.resourceRules.some(
-      ({ apiGroups, resources }) =>
-        (apiGroups.includes('*') || apiGroups.includes(target.group)) &&
-        resources.some((pattern) => namesResource(pattern, target.resource, target.subResource)),
-    )
-    if (isNamedItself) return []
-    const match = matchResource(matchConstraints, true, target, facts.servedVersions)
+    const match = indirectMatch(matchConstraints, target)
     if (match === undefined) return []
+    const isJudgedItself = (operation: Operation): boolean =>
+      matchConstraints.resourceRules.some((rule) => judgesAll(matchConstraints, rule, target) && operationsOf(rule).includes(operation))
     const resource = target.subResource === '' ? target.resource : `${target.resource}/${target.subResource}`
-    return [...match.operations].map((operation) => ({
-      lane: match.lane,
-      group: target.group,
-      version: match.version,
-      resource,
-      scope: 'Namespaced',
-      operation,
-    }))
+    return [...match.operations]
+      .filter((operation) => !isJudgedItself(operation))
+      .map((operation) => ({ lane: match.lane, group: target.group, version: match.version, resource, scope: 'Namespaced', operation }))
   })
+}
+
+/** Whether a rule names a namespaced resource in all of its objects and versions. */
+function judgesAll({ matchPolicy }: MatchConstraints, { apiGroups, resources, resourceNames = [], scope }: ResourceRule, target: Target): boolean {
+  if (matchPolicy === 'Exact' || resourceNames.length > 0 || scope === 'Cluster') return false
+  if (!apiGroups.includes('*') && !apiGroups.includes(target.group)) return false
+  return resources.some((pattern) => namesResource(pattern, target.resource, target.subResource))
 }
 
 /** Everything that a policy has to be asked about. */
 export function cellsOf(policy: EnforcedPolicy, facts: ResourceFacts): readonly Cell[] {
-  return [...directCells(policy, facts), ...indirectCells(policy, facts)]
+  return [...directCells(policy, facts), ...indirectCells(policy)]
 }
 
 /** A cell as it concerns Namespace objects, which have entries of their own; undefined where it does not. */
@@ -170,10 +170,13 @@ const covers = (pattern: string, value: string): boolean => pattern === '*' || p
 /** Whether the first cell is called for everything that the second one is. */
 export function coversCell(a: Cell, b: Cell): boolean {
   if (a.lane !== b.lane || a.scope !== b.scope || a.operation !== b.operation || !covers(a.group, b.group)) return false
-  if (a.lane === 'equivalent' && a.version !== b.version) return false
+  if (!covers(a.version, b.version)) return false
   const [resource, subResource] = partsOf(b.resource)
   return a.resource === b.resource || a.resource === '*/*' || (resource !== '*' && subResource !== '*' && namesResource(a.resource, resource, subResource))
 }
+
+/** Whether both cells can ask for an object in the same version. */
+export const shareVersion = (a: Cell, b: Cell): boolean => covers(a.version, b.version) || covers(b.version, a.version)
 
 /** Whether some request could be called for by both cells. */
 export function overlaps(a: Cell, b: Cell): boolean {

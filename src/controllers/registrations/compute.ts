@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Lane, namesResource, type RuleSet } from '../../rules/index.ts'
-import { type Cell, cellsOf, coversCell, inZone, isFailClosed, overlaps, partsOf, type ResourceFacts, type Zone } from './cells.ts'
+import { type Cell, cellsOf, coversCell, inZone, isFailClosed, overlaps, partsOf, type ResourceFacts, shareVersion, type Zone } from './cells.ts'
 import {
   DEFINITION_DELETION,
   labelChangeCondition,
@@ -187,7 +187,10 @@ class RegistrationBuilder {
     lane: Lane,
     failurePolicy: 'Fail' | 'Ignore',
     cells: readonly Cell[],
-    extra: { readonly selector: readonly SelectorRequirement[]; readonly conditions: readonly { readonly name: string; readonly expression: string }[] },
+    extra: {
+      readonly selector: readonly SelectorRequirement[]
+      readonly conditions: (part: readonly Cell[]) => readonly { readonly name: string; readonly expression: string }[]
+    },
   ): void {
     const { selector, conditions } = this.#zoneFilter(zone)
     const kind = failurePolicy.toLowerCase()
@@ -200,7 +203,7 @@ class RegistrationBuilder {
         failurePolicy,
         isExact: lane === 'exact',
         selector: [...selector, ...extra.selector],
-        conditions: [...conditions, ...extra.conditions],
+        conditions: [...conditions, ...extra.conditions(part)],
       })
     }
   }
@@ -218,16 +221,21 @@ class RegistrationBuilder {
       const own = wanted.filter(({ cell }) => cell.lane === lane)
       const fail = unique(own.filter(({ isFail }) => isFail).map(({ cell }) => cell))
       const ignore = unique(own.filter(({ isFail }) => !isFail).map(({ cell }) => cell)).filter((cell) => !fail.some((other) => coversCell(other, cell)))
-      const overlapping = fail.filter((cell) => ignore.some((other) => overlaps(cell, other)))
+      // In another version than the part asks for, the object is another call's: there the part must not be left out.
+      const overlapping = (part: readonly Cell[]): readonly Cell[] =>
+        fail.filter((cell) => part.some((other) => shareVersion(cell, other) && overlaps(cell, other)))
       this.#failCells.push(...fail)
       const isInNamespaces = zone.kind === 'environment' && protectedNamespaces.length > 0
       this.#addParts(zone, lane, 'Fail', fail, {
         selector: isInNamespaces ? [{ key: NAME_LABEL, operator: 'NotIn', values: protectedNamespaces }] : [],
-        conditions: [{ name: 'standing-exclusion', expression: `!(${STANDING_EXCLUSION})` }],
+        conditions: () => [{ name: 'standing-exclusion', expression: `!(${STANDING_EXCLUSION})` }],
       })
       this.#addParts(zone, lane, 'Ignore', ignore, {
         selector: [],
-        conditions: overlapping.length === 0 ? [] : [{ name: 'not-in-the-fail-entry', expression: noneOf(overlapping) }],
+        conditions: (part) => {
+          const cells = overlapping(part)
+          return cells.length === 0 ? [] : [{ name: 'not-in-the-fail-entry', expression: noneOf(cells) }]
+        },
       })
     }
   }

@@ -36,12 +36,14 @@ export function namespaceObjectCondition(label: string, environment: string, oth
 /** True for requests about anything but Namespace objects. */
 export const NOT_A_NAMESPACE = "!(request.resource.group == '' && request.resource.resource == 'namespaces')"
 
-function cellCondition({ group, resource, operation }: Cell): string {
+function cellCondition({ lane, group, version, resource, operation }: Cell): string {
   const slash = resource.indexOf('/')
   const [name, subResource] = slash < 0 ? [resource, ''] : [resource.slice(0, slash), resource.slice(slash + 1)]
   const sub = "(has(request.subResource) ? request.subResource : '')"
   const parts = [`request.operation == ${quote(operation)}`]
   if (group !== '*') parts.push(`request.resource.group == ${quote(group)}`)
+  // Elsewhere the entry itself says which version the object comes in, whatever version was asked for.
+  if (lane === 'exact' && version !== '*') parts.push(`request.resource.version == ${quote(version)}`)
   if (name !== '*') parts.push(`request.resource.resource == ${quote(name)}`)
   if (subResource !== '*') parts.push(`${sub} == ${quote(subResource)}`)
   return `(${parts.join(' && ')})`
