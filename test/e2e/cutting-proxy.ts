@@ -1,10 +1,14 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { ControlPlane } from '../controlplane/control-plane.ts'
 
 /** A TCP proxy whose connections can be cut at any byte. */
 export class CuttingProxy {
   readonly #targetPort: number
   readonly #server = createServer({ allowHalfOpen: false }, (client) => this.#join(client))
   readonly #left = new Map<Socket, number>()
+  readonly #servers = new Set<Socket>()
   #limit = Number.POSITIVE_INFINITY
 
   constructor(targetPort: number) {
@@ -32,6 +36,16 @@ export class CuttingProxy {
     }
   }
 
+  /** Keeps back what the server sends on the connections that there are; new ones are served. */
+  hold(): void {
+    for (const server of this.#servers) server.pause()
+  }
+
+  /** Lets go of what was kept back. */
+  release(): void {
+    for (const server of this.#servers) server.resume()
+  }
+
   /** Lets everything pass again. */
   heal(): void {
     this.cutAfter(Number.POSITIVE_INFINITY)
@@ -45,6 +59,7 @@ export class CuttingProxy {
   #join(client: Socket): void {
     const server = connect(this.#targetPort, '127.0.0.1')
     this.#left.set(client, this.#limit)
+    this.#servers.add(server)
     client.on('data', (chunk) => server.write(chunk))
     server.on('data', (chunk: Buffer) => {
       const left = (this.#left.get(client) ?? 0) - chunk.length
@@ -56,8 +71,20 @@ export class CuttingProxy {
       this.#left.delete(client)
       server.destroy()
     })
-    server.on('close', () => client.destroy())
+    server.on('close', () => {
+      this.#servers.delete(server)
+      client.destroy()
+    })
     // What breaks on one side is seen on the other as a connection that closes.
     for (const socket of [client, server]) socket.on('error', () => undefined)
   }
+}
+
+/** A proxy before the API server of a control plane, and an administrator's kubeconfig that goes through it. */
+export async function proxyTo({ url, dir, adminKubeconfig }: ControlPlane): Promise<{ readonly proxy: CuttingProxy; readonly kubeconfig: string }> {
+  const proxy = new CuttingProxy(Number(new URL(url).port))
+  const through = `https://127.0.0.1:${await proxy.listen()}`
+  const kubeconfig = join(dir, 'through-proxy.kubeconfig')
+  writeFileSync(kubeconfig, readFileSync(adminKubeconfig, 'utf8').replaceAll(url, through), { mode: 0o600 })
+  return { proxy, kubeconfig }
 }

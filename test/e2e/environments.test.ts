@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import type { User } from '../controlplane/users.ts'
+import { type CuttingProxy, proxyTo } from './cutting-proxy.ts'
 import { at, isRecord, listAt, pod, policyOf, SCENE_MS, Scene, TEST_MS } from './scene.ts'
 
 const LABEL = 'bylaw.dev/environment'
@@ -22,13 +23,21 @@ const PEOPLE: readonly User[] = [
 const POLICY = policyOf('never', "object.metadata.name == ''")
 
 let scene: Scene
+let proxy: CuttingProxy
 
 beforeAll(async () => {
-  scene = await Scene.start({ users: PEOPLE })
+  scene = await Scene.start({ users: PEOPLE }, async (plane) => {
+    const through = await proxyTo(plane)
+    proxy = through.proxy
+    return { kubeconfig: through.kubeconfig }
+  })
   await scene.enforce(POLICY)
 }, SCENE_MS)
 
-afterAll(() => scene.stop())
+afterAll(() => {
+  proxy.close()
+  return scene.stop()
+})
 
 const namespace = (name: string, environment?: string): Json => ({
   apiVersion: 'v1',
@@ -100,6 +109,52 @@ describe('the environment of a request', () => {
       )
       // 404: the namespace was not there yet.
       expect(outcomes.filter((status) => status !== 403 && status !== 404)).toEqual([])
+    },
+    TEST_MS,
+  )
+})
+
+describe('a namespace that the watch has not told of yet', () => {
+  const create = async (prefix: string): Promise<void> => {
+    for (const environment of ['dev', 'staging', 'prod']) await scene.put(namespace(`${prefix}-${environment}`, environment))
+  }
+  const statusIn = async (name: string): Promise<number> => (await scene.submit(pod(name, 'any'), { isDryRun: true })).status
+
+  test(
+    'is read when a request comes for it',
+    async () => {
+      proxy.hold()
+      try {
+        await create('late')
+        const seen = new Set<number>()
+        await scene.until('the namespaces to be read', async () => {
+          seen.add(await statusIn('late-prod'))
+          return (await statusIn('late-staging')) === 201 && (await statusIn('late-dev')) === 201
+        })
+        expect([...seen]).toEqual([403])
+      } finally {
+        proxy.release()
+      }
+    },
+    TEST_MS,
+  )
+
+  test(
+    'and cannot be read is judged at the strictest level, until it can be',
+    async () => {
+      const before = await scene.metric('bylaw_environment_unknown_total', { reason: 'NamespaceUnknown' })
+      proxy.hold()
+      try {
+        await create('unread')
+        proxy.cutAfter(0)
+        for (const environment of ['dev', 'staging', 'prod'])
+          expect({ environment, status: await statusIn(`unread-${environment}`) }).toEqual({ environment, status: 403 })
+        expect(await scene.metric('bylaw_environment_unknown_total', { reason: 'NamespaceUnknown' })).toBe(before + 3)
+      } finally {
+        proxy.release()
+        proxy.heal()
+      }
+      await scene.until('the namespace to be read', async () => (await statusIn('unread-dev')) === 201)
     },
     TEST_MS,
   )

@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { type CuttingProxy, proxyTo } from './cutting-proxy.ts'
 import { Door, type FailureClass, headOf, type Reply, reviewOf, type Verdict } from './door.ts'
 import { configMap, on, policyOf, SCENE_MS, Scene, sumOf, TEST_MS } from './scene.ts'
 
@@ -51,21 +50,17 @@ const labelled = (name: string, cost: string, keys: number, data: Json = {}): Js
 const GOOD = configMap(NAMESPACE, 'good', { fine: 'yes' })
 const BAD = configMap(NAMESPACE, 'bad', { bad: 'yes' })
 
-let dir = ''
 let proxy: CuttingProxy
 let scene: Scene
 let door: Door
 
 beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'bylaw-stress-'))
-  const config = join(dir, 'config.yaml')
-  const kubeconfig = join(dir, 'kubeconfig')
-  writeFileSync(config, `admission:\n  timeoutSeconds: ${TIMEOUT_SECONDS}\n`)
   scene = await Scene.start({}, async (plane) => {
-    proxy = new CuttingProxy(Number(new URL(plane.url).port))
-    const through = `https://127.0.0.1:${await proxy.listen()}`
-    writeFileSync(kubeconfig, readFileSync(plane.adminKubeconfig, 'utf8').replaceAll(plane.url, through), { mode: 0o600 })
-    return { config, kubeconfig }
+    const config = join(plane.dir, 'config.yaml')
+    writeFileSync(config, `admission:\n  timeoutSeconds: ${TIMEOUT_SECONDS}\n`)
+    const through = await proxyTo(plane)
+    proxy = through.proxy
+    return { config, kubeconfig: through.kubeconfig }
   })
   await scene.plane.createNamespace(NAMESPACE)
   await scene.plane.createNamespace(`${NAMESPACE}-staging`, { 'bylaw.dev/environment': 'staging' })
@@ -76,7 +71,6 @@ beforeAll(async () => {
 afterAll(async () => {
   proxy.close()
   await scene.stop()
-  rmSync(dir, { recursive: true })
 })
 
 /** Reviews that Bylaw has taken note of, decided or not. */
