@@ -45,7 +45,11 @@ function plainStep(context: CompileContext, expr: Expr): string | undefined {
 export function compileSelect(context: CompileContext, expr: SelectExpr, scope: Scope | undefined): Code {
   const resolution = context.checked.resolved.get(expr)
   if (resolution?.kind === 'type') return constantCode(typeValue(resolution.name))
-  if (resolution?.kind === 'variable') return compileVariable(compileName(context, expr, resolution.name, scope), expr)
+  if (resolution?.kind === 'variable') {
+    const code = compileName(context, expr, resolution.name, scope)
+    // `authorizer.requestResource` is one name; only the variables of a policy are fields.
+    return resolution.name.startsWith(POLICY_VARIABLE) ? compileVariable(code, expr) : code
+  }
   const chain = compileChain(context, expr, scope)
   if (chain !== undefined) return chain
   const operand = context.compile(expr.operand, scope)
@@ -55,6 +59,8 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   const step: Evaluator = (frame) => select(operand.run(frame), field)
   return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
 }
+
+const POLICY_VARIABLE = 'variables.'
 
 // A variable of the policy is a field that is always there: Kubernetes charges for `variables` and for the step from it.
 function compileVariable({ run, cost }: Code, { optional }: SelectExpr): Code {

@@ -13,8 +13,8 @@ export function equals(budget: CostBudget, a: CelValue, b: CelValue): boolean | 
 }
 
 function equalValues(budget: CostBudget, a: CelValue, b: CelValue, depth: number): boolean | CelError {
-  // NaN is the one value that differs from itself.
-  if (a === b) return typeof a === 'object' || typeof a !== 'number' || !Number.isNaN(a)
+  // NaN is the one value that differs from itself; an authorizer is compared with nothing, not even itself.
+  if (a === b) return a instanceof Opaque ? a.$equals(a) : typeof a !== 'number' || !Number.isNaN(a)
   if (typeof a === 'string' || typeof a === 'boolean' || a === null) return false
   if (isNumber(a)) return isNumber(b) && compareNumbers(a, b) === 0
   // Not an error value: inside a list or map one would count as equal.

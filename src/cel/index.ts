@@ -1,4 +1,5 @@
 export type { Expr } from './ast.ts'
+export { type AuthorizationAnswer, type AuthorizationQuestion, type Authorize, authorizerBindings } from './authorizer.ts'
 export type { CelEnvironment } from './check.ts'
 export { type MacroRow, macroTable } from './check-macros.ts'
 export { CostBudget, type CostLimits } from './cost.ts'

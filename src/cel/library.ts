@@ -1,3 +1,4 @@
+import { authorizers } from './lib-authorizer.ts'
 import { conversions } from './lib-conversions.ts'
 import { formats } from './lib-format.ts'
 import { lists } from './lib-lists.ts'
@@ -15,7 +16,7 @@ import type { LibraryEntry } from './library-entry.ts'
 const key = (name: string, member: boolean, arity: number): string => `${member ? '.' : ''}${name}/${arity}`
 
 const ENTRIES: ReadonlyMap<string, LibraryEntry> = new Map(
-  [conversions, strings, regexes, formats, times, optionals, lists, quantities, semvers, networks, urls, namedFormats]
+  [conversions, strings, regexes, formats, times, optionals, lists, quantities, semvers, networks, urls, namedFormats, authorizers]
     .flat()
     .map((entry) => [key(entry.name, entry.member, entry.arity), entry]),
 )

@@ -1,5 +1,5 @@
 import { isRecord } from '../api/index.ts'
-import type { Bindings, CelValue } from '../cel/index.ts'
+import { type AuthorizationQuestion, authorizerBindings, type Bindings, type CelValue } from '../cel/index.ts'
 
 type Line = Readonly<Record<string, CelValue | undefined>>
 
@@ -29,12 +29,14 @@ export function readSubject(line: Line): Bindings | string {
     const value = line[name] ?? null
     if (value !== null && !isLine(value)) return `unreadable line: ${name} is no object`
   }
+  const request = recordOf(line['request'])
   return {
+    ...authorizerOf(request, line['allow'] ?? null),
     object: line['object'] ?? null,
     oldObject: line['oldObject'] ?? null,
     params: line['params'] ?? null,
     namespaceObject: namespaceOf(line['namespaceObject'] ?? null),
-    request: requestOf(recordOf(line['request'])),
+    request: requestOf(request),
   }
 }
 
@@ -68,4 +70,32 @@ function namespaceOf(namespace: CelValue): CelValue {
     spec: filled({ finalizers }),
     status: filled({ phase, conditions }),
   }
+}
+
+const QUESTION_FIELDS = ['user', 'verb', 'group', 'resource', 'subResource', 'namespace', 'name', 'path'] as const
+
+/** An authorizer that allows what the line's `allow` lists, and denies all else; a field left out stands for anything. */
+function authorizerOf(request: Line, allow: CelValue): Bindings {
+  const allowed = (Array.isArray(allow) ? allow : []).map(recordOf)
+  const fits = (entry: Line, question: AuthorizationQuestion): boolean =>
+    QUESTION_FIELDS.every((field) => {
+      const wanted = entry[field] ?? entry[`${field.charAt(0).toUpperCase()}${field.slice(1)}`]
+      return wanted === undefined || wanted === null || wanted === (question[field] ?? '')
+    })
+  const textOf = (value: CelValue | undefined): string => (typeof value === 'string' ? value : '')
+  const { group, resource } = recordOf(request['resource'])
+  return authorizerBindings(
+    (question) =>
+      allowed.some((entry) => fits(entry, question))
+        ? { isAllowed: true, reason: "allowed by the oracle's input" }
+        : { isAllowed: false, reason: "denied by the oracle's input" },
+    textOf(recordOf(request['userInfo'])['username']),
+    {
+      group: textOf(group),
+      resource: textOf(resource),
+      subResource: textOf(request['subResource']),
+      namespace: textOf(request['namespace']),
+      name: textOf(request['name']),
+    },
+  )
 }

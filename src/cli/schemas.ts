@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { err, ok, parseJson, type Result } from '../api/index.ts'
+import { err, isRecord, ok, parseJson, type Result } from '../api/index.ts'
 import { type ResourceSchema, readOpenApi, type SchemaCatalogue, schemaCatalogue } from '../rules/index.ts'
 
 /** Reads the OpenAPI v3 documents of a cluster, as `kubectl get --raw /openapi/v3/apis/apps/v1` prints them: files, or folders of `.json` files. */
@@ -15,7 +15,7 @@ export function readSchemas(paths: readonly string[]): Result<SchemaCatalogue, s
         resources.push(...read.value)
       }
     } catch (error) {
-      return err(`${path}: ${error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'no such file' : String(error)}`)
+      return err(`${path}: ${isRecord(error) && error['code'] === 'ENOENT' ? 'no such file' : String(error)}`)
     }
   }
   return ok(schemaCatalogue(resources))

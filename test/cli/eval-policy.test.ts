@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { answerLine } from '../../src/cli/eval.ts'
 import { askOracle, buildOracle } from '../oracle/oracle.ts'
-import { randomQuestions, realQuestions } from './policy-questions.ts'
+import { authorizerQuestions, randomQuestions, realQuestions } from './policy-questions.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -85,6 +85,12 @@ describe('in mode `policy` Kubernetes and we say the same', () => {
     // Errors that an `&&` or `||` forgives cost a few units more here, since they are charged for before they are found.
     expect(Math.max(...costs)).toBeLessThan(20)
     expect(costs.filter((cost) => cost === 0).length / costs.length).toBeGreaterThan(0.9)
+  }, 600_000)
+
+  test('of what an authorizer answers, at the same cost', async () => {
+    const { differences, costs } = await compare(authorizerQuestions())
+    expect(differences).toEqual([])
+    expect(Math.max(...costs)).toBe(0)
   }, 600_000)
 
   test('of random policies and objects', async () => {

@@ -97,3 +97,38 @@ export function randomQuestions(seed: number, count: number): readonly string[] 
     return question(index, policy, { ...(isRecord(object) ? object : {}), ...custom })
   })
 }
+
+const AUTHORIZER_EXPRESSIONS = [
+  "authorizer.group('apps').resource('deployments').namespace('prod').check('get').allowed()",
+  "authorizer.group('apps').resource('deployments').namespace('test').check('get').allowed()",
+  "authorizer.group('apps').resource('deployments').check('get').reason() == 'denied by the oracle\\'s input'",
+  "authorizer.path('/healthz').check('get').allowed()",
+  "authorizer.path('/metrics').check('get').allowed()",
+  "authorizer.path('').check('get').allowed()",
+  "authorizer.requestResource.check('update').allowed()",
+  "authorizer.requestResource.check('delete').allowed()",
+  "authorizer.requestResource.name('z').check('get').error() == ''",
+  "authorizer.requestResource.namespace('z').subresource('status').check('get').errored()",
+  "authorizer.serviceAccount('shop', 'web').group('').resource('pods').check('list').allowed()",
+  "authorizer.serviceAccount('shop', 'db').group('').resource('pods').check('list').allowed()",
+  "authorizer.serviceAccount('Shop', 'web').group('').resource('pods').check('list').allowed()",
+  "authorizer.serviceAccount('shop', 'Web').group('').resource('pods').check('list').allowed()",
+  "authorizer.group('').resource('pods').fieldSelector('a=b').labelSelector('x in (a)').check('get').allowed()",
+  'authorizer == authorizer',
+  'authorizer.requestResource == authorizer.requestResource',
+  "authorizer.group('') == authorizer.group('')",
+  'has(authorizer.requestResource)',
+  'type(authorizer) == type(authorizer)',
+]
+
+/** Questions to the authorizer. The oracle reads the fields of `allow` with a capital letter only. */
+export function authorizerQuestions(): readonly string[] {
+  const allow = [
+    { User: 'ann', Verb: 'get', Group: 'apps', Resource: 'deployments', Namespace: 'prod' },
+    { Path: '/healthz' },
+    { Resource: 'things', Verb: 'update' },
+    { User: 'system:serviceaccount:shop:web' },
+  ]
+  const object = { apiVersion: 'test.dev/v1', kind: 'Thing', metadata: { name: 'thing', namespace: 'shop' } }
+  return AUTHORIZER_EXPRESSIONS.map((expression) => question(expression, { spec: { validations: [{ expression }] } }, object, { allow }))
+}
