@@ -1,13 +1,15 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { AdmissionServer, makeHealthApp, makeMetricsApp } from './admission/index.ts'
 import { type AdmissionRequest, type Config, describeFieldIssue, isRecord, OperationalError, parseConfig } from './api/index.ts'
-import { type OperatorFlags, runProgram } from './cli/index.ts'
+import { type ClusterFlags, type ExceptionClient, type OperatorFlags, runProgram } from './cli/index.ts'
 import {
   CertificateSync,
+  computeMutatingWebhooks,
+  computeWebhooks,
   DiscoverySync,
   EventWriter,
   type KeyPair,
@@ -15,6 +17,7 @@ import {
   NamespaceSync,
   ParamSync,
   PolicySync,
+  type RegistrationOptions,
   RegistrationSync,
   SchemaSync,
   ShrinkGuard,
@@ -22,7 +25,7 @@ import {
 } from './controllers/index.ts'
 import type { Decision } from './decide/index.ts'
 import { DecisionCounter, type Logger, Metrics, makeLogger } from './evidence/index.ts'
-import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from './kube/index.ts'
+import { KubeClient, KubeCluster, KubeExceptions, loadKubeConfig, ownPodNamespace, WatchingOperator } from './kube/index.ts'
 import { RuleSetStore } from './rules/index.ts'
 
 const VERSION = '0.1.0'
@@ -34,6 +37,11 @@ const MAX_HELD_BYTES = 256 * 1024 * 1024
 /** Kept back from the time that the API server waits, so that our answer is the one that counts. */
 const ANSWER_RESERVE_MS = 1000
 const STOP_GRACE_MS = 10_000
+
+/** The key of approvals is derived, so that one Secret is enough and digests in messages tell nothing of it. */
+const approvalKeyOf = (key: string): string => (key === '' ? '' : createHmac('sha256', key).update('approval').digest('hex'))
+
+const earliest = (a: number | undefined, b: number | undefined): number | undefined => (a === undefined || b === undefined ? undefined : Math.min(a, b))
 
 /** A mistake of whoever started the program: told in plain words, exit code 2. */
 class UsageError extends Error {}
@@ -111,28 +119,33 @@ class BylawOperator {
     const namespaces = new NamespaceSync(cluster, logger, () => {})
     const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
     const certificates = this.#certificates(
-      () => registrations.request(),
-      (authority) => registrations.trustedForMs(authority),
+      () => {
+        registrations.request()
+        stamping.request()
+      },
+      (authority) => earliest(registrations.trustedForMs(authority), stamping.trustedForMs(authority)),
     )
-    const registrations: RegistrationSync = new RegistrationSync({
+    const registration = (): RegistrationOptions => ({
+      instance: this.#config.instance,
+      protectedNamespaces: this.#protectedNamespaces(),
+      timeoutSeconds: this.#config.admission.timeoutSeconds,
+      clientConfig: (path) => this.#clientConfig(path, certificates.bundle()),
+      facts: { servedVersions: discovery.servedVersions, isNamespaced: discovery.isNamespaced },
+    })
+    const registering = {
       cluster,
       name: this.#name,
       ownerName: OPERATOR_NAME,
       logger,
-      registration: () => ({
-        instance: this.#config.instance,
-        protectedNamespaces: this.#protectedNamespaces(),
-        timeoutSeconds: this.#config.admission.timeoutSeconds,
-        clientConfig: (path) => this.#clientConfig(path, certificates.bundle()),
-        facts: { servedVersions: discovery.servedVersions, isNamespaced: discovery.isNamespaced },
-      }),
       isLeader: () => lease.isLeader,
       refresh: () => certificates.refresh(),
       now,
       onDrift: () => this.#metrics.recordDrift(),
       onTrust: () => certificates.request(),
       onRegistered: () => status.request(),
-    })
+    }
+    const registrations = new RegistrationSync({ ...registering, type: 'Validating', webhooks: (ruleSet) => computeWebhooks(ruleSet, registration()) })
+    const stamping = new RegistrationSync({ ...registering, type: 'Mutating', webhooks: () => computeMutatingWebhooks(registration()) })
     const policies: PolicySync = new PolicySync({
       cluster,
       store: this.#store,
@@ -146,10 +159,12 @@ class BylawOperator {
         ownerKind: kind,
         ownerResource: resource,
       })),
+      approvalKey: () => approvalKeyOf(certificates.digestKey),
+      ownNamespace: this.#namespace,
       logger,
       onRuleSet: (ruleSet) => {
         this.#metrics.recordRuleSet(ruleSet)
-        if (this.#isListening) registrations.update(ruleSet)
+        if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
         status.request()
         schemas.request()
       },
@@ -175,12 +190,14 @@ class BylawOperator {
     })
     const lead = (): void => {
       registrations.request()
+      stamping.request()
       status.request()
     }
     this.#stops.push(
       () => schemas.stop(),
       () => status.stop(),
       () => registrations.stop(),
+      () => stamping.stop(),
       () => policies.stop(),
       () => certificates.stop(),
       () => this.#watching.stop(),
@@ -320,8 +337,28 @@ class BylawOperator {
         // one that is stored already compiles for ever.
         compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
         fieldIssues: schemas.issuesOf,
+        ownNamespace: this.#namespace,
+      },
+      approval: {
+        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
+        approvalKey: () => approvalKeyOf(digestKey),
+        now: () => new Date(),
+        isAutomatic: (account, namespace) => this.#isAutomatic(account, namespace),
+        isFourEyes: this.#config.approval.fourEyes,
+        ruleSet: () => this.#store.snapshot(),
+        onForged: (regarding, account) => {
+          const note = `\`${account}\` wrote an approval that is not from Bylaw; it was taken off`
+          events.write({ regarding, type: 'Warning', reason: 'ForgedApproval', action: 'Approve', note })
+        },
       },
     })
+  }
+
+  /** Without configuration, whoever holds the verb approves by writing into Bylaw's own namespace. */
+  #isAutomatic(account: string, namespace: string): boolean {
+    const { automatic } = this.#config.approval
+    if (automatic.length === 0) return namespace === this.#namespace
+    return automatic.some((pair) => pair.account === account && pair.namespace === namespace)
   }
 
   #record(decision: Decision, { namespace, kind, name, object, dryRun }: AdmissionRequest, namespaces: NamespaceSync, events: EventWriter): void {
@@ -378,30 +415,33 @@ class BylawOperator {
 async function runOperator(flags: OperatorFlags): Promise<number> {
   // A long-lived process of small garbage: let the heap grow slowly instead of doubling before it is swept.
   setFlagsFromString('--heap-growing-percent=25')
+  const operator = new BylawOperator(loadConfig(flags), flags)
+  const isAskedToStop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
+  await operator.start()
+  await isAskedToStop
+  setTimeout(() => process.exit(0), STOP_GRACE_MS).unref()
+  await operator.stop()
+  return 0
+}
+
+const exceptionClient = ({ kubeconfig: file, context }: ClusterFlags): ExceptionClient =>
+  new KubeExceptions(new KubeClient(loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })))
+
+async function run(argv: readonly string[]): Promise<number> {
   try {
-    const operator = new BylawOperator(loadConfig(flags), flags)
-    const isAskedToStop = new Promise<void>((resolve) => {
-      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
-    })
-    await operator.start()
-    await isAskedToStop
-    setTimeout(() => process.exit(0), STOP_GRACE_MS).unref()
-    await operator.stop()
-    return 0
+    return await runProgram(argv, { version: VERSION, runOperator, exceptionClient })
   } catch (error) {
-    if (error instanceof UsageError) {
+    if (error instanceof UsageError || error instanceof OperationalError) {
       process.stderr.write(`error: ${error.message}\n`)
-      return 2
-    }
-    if (error instanceof OperationalError) {
-      process.stderr.write(`error: ${error.message}\n`)
-      return 1
+      return error instanceof UsageError ? 2 : 1
     }
     throw error
   }
 }
 
-const exitCode = await runProgram(process.argv.slice(2), { version: VERSION, runOperator })
+const exitCode = await run(process.argv.slice(2))
 // Whatever still holds the event loop must not keep a finished command alive; output that is on its way is let out first.
 process.exitCode = exitCode
 setTimeout(() => process.exit(exitCode), 500).unref()

@@ -13,7 +13,7 @@ import {
   SEVERITIES,
   type UserInfo,
 } from '../api/index.ts'
-import { type CompileIssue, type CompileOptions, compilePolicy, describeIssue, profileIssues, rankOfLevel } from '../rules/index.ts'
+import { type CompileIssue, type CompileOptions, compileException, compilePolicy, describeIssue, profileIssues, rankOfLevel } from '../rules/index.ts'
 import { denial } from './answer.ts'
 
 /** One question about a requester's rights; without `namespace` it is about the cluster scope, which no namespace's role can grant. */
@@ -30,6 +30,8 @@ export interface GuardDependencies {
   readonly mayAccess: (user: UserInfo, question: AccessQuestion) => Promise<boolean>
   readonly profile: () => EnforcementProfile
   readonly compileOptions: () => CompileOptions
+  /** Bylaw's own namespace, whose exceptions reach into others. */
+  readonly ownNamespace: string
   /** What the schemas of its kinds, as far as they are known already, tell of a policy. */
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
 }
@@ -121,9 +123,11 @@ export async function guardResources(request: AdmissionRequest, dependencies: Gu
   if (resource.resource === 'enforcementprofiles') return guardProfile(request, dependencies)
   if (object === null) return allow(uid)
   if (resource.resource === 'policies') return guardPolicy(request, object, dependencies)
-  const parsed = parsePolicyException(object)
+  const named = object.metadata.name === undefined ? { ...object, metadata: { ...object.metadata, name: 'unnamed' } } : object
+  const parsed = parsePolicyException(named)
   if (!parsed.ok) return refusal(uid, 'the exception', parsed.error.map(describeFieldIssue))
-  return allow(uid, ['exceptions are recorded but waive nothing in this version'])
+  const { issues } = compileException(parsed.value, object, { approvalKey: '', ownNamespace: dependencies.ownNamespace })
+  return issues.length === 0 ? allow(uid) : refusal(uid, 'the exception', issues.map(describeIssue))
 }
 
 /** Judges a change of the label that puts a namespace into an environment: the requester needs `assign` on the old one and the new one, cluster-wide. */

@@ -1,3 +1,4 @@
+export type { ApprovalDependencies } from './approval.ts'
 export type { AccessQuestion, GuardDependencies } from './guards.ts'
 export { makeHealthApp, makeMetricsApp } from './health.ts'
 export type { FailureClass, ReviewDependencies, ReviewRecorder, Route } from './review.ts'

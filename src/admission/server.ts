@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https'
 import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, parseJson } from '../api/index.ts'
 import type { UndecidedReason } from '../evidence/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
+import { type ApprovalDependencies, stampException } from './approval.ts'
 import { type GuardDependencies, guardDefinitions, guardEnvironment, guardResources } from './guards.ts'
 import { type FailureClass, type ReviewDependencies, type Route, review, undecided } from './review.ts'
 
@@ -16,6 +17,7 @@ export interface AdmissionServerOptions {
   readonly certificate: ServingCertificate
   readonly review: ReviewDependencies
   readonly guards: GuardDependencies
+  readonly approval: ApprovalDependencies
   readonly maxBodyBytes: number
   /** Reviews that may be under way at once; more are shed. */
   readonly maxReviews: number
@@ -59,6 +61,7 @@ export class AdmissionServer {
     this.#guards = new Map<string, Guard>([
       ['/guard/definitions', guardDefinitions],
       ['/guard/resources', (request) => guardResources(request, options.guards)],
+      ['/stamp/exceptions', (request) => stampException(request, options.approval)],
       ['/guard/environment', (request) => guardEnvironment(request, options.guards)],
     ])
     const { deadlineMs } = options.review

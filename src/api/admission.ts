@@ -38,6 +38,9 @@ export interface AdmissionResponse {
   readonly status?: { readonly code: number; readonly reason?: string; readonly message: string }
   readonly warnings?: readonly string[]
   readonly auditAnnotations?: Readonly<Record<string, string>>
+  readonly patchType?: 'JSONPatch'
+  /** RFC 6902, base64. */
+  readonly patch?: string
 }
 
 const OPERATIONS: readonly unknown[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] satisfies Operation[]

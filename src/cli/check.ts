@@ -14,9 +14,11 @@ import {
 import { type Decision, decide } from '../decide/index.ts'
 import { describeFailure, toDecisionRecord } from '../evidence/index.ts'
 import {
+  ANNOTATIONS,
   assembleRuleSet,
   type CompiledPolicy,
   type CompileIssue,
+  compileException,
   compilePolicy,
   describeIssue,
   fieldIssues,
@@ -28,7 +30,7 @@ import {
 import { asDecoded } from './as-decoded.ts'
 import { readDocuments, type SourceDocument } from './files.ts'
 import { readSchemas } from './schemas.ts'
-import { openWorkspace, type Workspace } from './workspace.ts'
+import { openWorkspace, type SourceException, type Workspace } from './workspace.ts'
 
 export interface CheckOptions {
   readonly policies: readonly string[]
@@ -53,6 +55,7 @@ export const EXIT = { clean: 0, violations: 1, usage: 2, notEvaluated: 3 } as co
 /** Offline there is no secret to key digests with, and results must not differ from run to run. */
 const DIGEST_KEY = 'offline'
 const OFFLINE_USER = 'bylaw-check'
+const OWN_NAMESPACE = 'bylaw-system'
 
 interface Subject {
   readonly file: string
@@ -105,7 +108,8 @@ function describeDecision({ file, request }: Subject, decision: Decision): strin
   if (failed.length === 0) return ''
   const blocks = failed.map((outcome) => {
     const [head = '', ...rest] = describeFailure(outcome)
-    return `  ${outcome.effect}: ${head}\n${rest.map((line) => `    ${line}`).join('\n')}`
+    const effect = outcome.waivedBy === undefined ? outcome.effect : `waived by ${outcome.waivedBy}`
+    return `  ${effect}: ${head}\n${rest.map((line) => `    ${line}`).join('\n')}`
   })
   return `${file}: ${subjectName(request)}\n${blocks.join('\n')}\n`
 }
@@ -135,11 +139,12 @@ export function check({ policies, resources, environment, now, output, openapi =
   }
   if (mistakes.length > 0) return usage(mistakes)
   const compiled = workspace.value.policies.map((policy) => compilePolicy(policy))
-  const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile })
+  const exceptions = workspace.value.exceptions.map((source) => compileOffline(source, now))
+  const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile, exceptions: exceptions.map((state) => state.compiled) })
   const decisions = subjects.map((subject) => ({ subject, decision: judge(ruleSet, subject.request, workspace.value, now) }))
   const notes = [
     ...describeIssues(compiled, workspace.value, schemas.value),
-    ...(workspace.value.exceptions > 0 ? ['warning: exceptions are read but waive nothing in this version'] : []),
+    ...exceptions.flatMap(({ compiled: { id }, issues }) => issues.map((issue) => `${issue.severity}: PolicyException ${id}: ${describeIssue(issue)}`)),
   ]
   const stderr = notes.length === 0 ? '' : `${notes.join('\n')}\n`
   const exitCode = exitCodeFor(
@@ -154,6 +159,16 @@ export function check({ policies, resources, environment, now, output, openapi =
   const count = (effect: string): number => decisions.filter(({ decision }) => decision.effect === effect).length
   const summary = `${decisions.length} object${decisions.length === 1 ? '' : 's'} judged by ${compiled.length} polic${compiled.length === 1 ? 'y' : 'ies'}: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed`
   return { exitCode, stdout: `${[...told, summary].join('\n')}\n`, stderr }
+}
+
+/** Offline there is no key to prove an approval by: the annotation that approves this very spec counts, as the review of the file has approved it. */
+function compileOffline({ exception, object }: SourceException, now: Date) {
+  const { compiled, issues } = compileException(exception, object, { approvalKey: '', ownNamespace: OWN_NAMESPACE })
+  const { specDigest } = compiled
+  if (object.metadata.annotations?.[ANNOTATIONS.approve] !== specDigest) return { compiled, issues }
+  const { name, namespace = '' } = exception.metadata
+  const stamp = { approver: OFFLINE_USER, approvedAt: now.toISOString(), specDigest, namespace, name, via: 'approve' } as const
+  return { compiled: { ...compiled, approval: { kind: 'approved', stamp } as const }, issues }
 }
 
 function describeIssues(compiled: readonly CompiledPolicy[], { profile }: Workspace, schemas: SchemaCatalogue): string[] {
@@ -171,12 +186,12 @@ function fieldIssuesOf({ policy }: CompiledPolicy, schemas: SchemaCatalogue): re
   })
 }
 
-/** 3 where anything could not be evaluated, else 1 where any rule was violated, at whatever level, else 0. */
+/** 3 where anything could not be evaluated, else 1 where any rule was violated, at whatever level, else 0; what an exception waives counts as neither. */
 export function exitCodeFor(decisions: readonly Decision[], compiled: readonly CompiledPolicy[]): number {
   const outcomes = decisions.flatMap((decision) => decision.outcomes)
   const isBroken = compiled.some(({ issues }) => issues.some(({ severity }) => severity === 'error'))
-  if (isBroken || outcomes.some(({ result }) => result === 'error')) return EXIT.notEvaluated
-  return outcomes.some(({ result }) => result === 'fail') ? EXIT.violations : EXIT.clean
+  if (isBroken || outcomes.some((outcome) => outcome.result === 'error' && outcome.waivedBy === undefined)) return EXIT.notEvaluated
+  return outcomes.some((outcome) => outcome.result === 'fail' && outcome.waivedBy === undefined) ? EXIT.violations : EXIT.clean
 }
 
 /** Reads a point in time as `--now` takes it. */

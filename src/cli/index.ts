@@ -1,2 +1,3 @@
+export type { ExceptionClient } from './approve.ts'
 export { type CheckOptions, type CommandResult, check, EXIT, exitCodeFor } from './check.ts'
-export { type OperatorFlags, type ProgramOptions, runProgram } from './program.ts'
+export { type ClusterFlags, type OperatorFlags, type ProgramOptions, runProgram } from './program.ts'

@@ -1,4 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { approve, type ExceptionClient } from './approve.ts'
 import { check, EXIT, parseTime } from './check.ts'
 import { runEval } from './eval.ts'
 
@@ -14,9 +15,16 @@ export interface OperatorFlags {
   readonly evidenceDir?: string
 }
 
+/** Flags by which kubectl finds its cluster. */
+export interface ClusterFlags {
+  readonly kubeconfig?: string
+  readonly context?: string
+}
+
 export interface ProgramOptions {
   readonly version: string
   readonly runOperator: (flags: OperatorFlags) => Promise<number>
+  readonly exceptionClient: (flags: ClusterFlags) => ExceptionClient
 }
 
 function toPort(text: string): number {
@@ -26,6 +34,12 @@ function toPort(text: string): number {
 }
 
 const gather = (value: string, previous: readonly string[] = []): readonly string[] => [...previous, value]
+
+interface ApproveFlags extends ClusterFlags {
+  readonly namespace?: string
+  readonly all?: boolean
+  readonly dryRun?: boolean
+}
 
 interface CheckFlags {
   readonly policies: readonly string[]
@@ -49,7 +63,7 @@ function runCheck({ now, ...flags }: CheckFlags): number {
 }
 
 /** Runs a command line; resolves with the exit code. */
-export async function runProgram(argv: readonly string[], { version, runOperator }: ProgramOptions): Promise<number> {
+export async function runProgram(argv: readonly string[], { version, runOperator, exceptionClient }: ProgramOptions): Promise<number> {
   let exitCode = 0
   const program = new Command('bylaw')
     .description('approve policy once, enforce it at the Kubernetes API boundary')
@@ -81,6 +95,22 @@ export async function runProgram(argv: readonly string[], { version, runOperator
     .addOption(new Option('-o, --output <format>', 'form of the result').choices(['text', 'json']).default('text'))
     .action((flags: CheckFlags) => {
       exitCode = runCheck(flags)
+    })
+  program
+    .command('approve')
+    .description('approve exceptions as they stand now; needs the verb `except` on every policy that they name')
+    .argument('[names...]', 'names of exceptions')
+    .option('-n, --namespace <name>', 'their namespace')
+    .option('--all', 'all that are pending, in one namespace or in all')
+    .option('--dry-run', 'say what would be approved')
+    .option('--kubeconfig <file>', 'kubeconfig file; otherwise the usual places')
+    .option('--context <name>', 'context of the kubeconfig')
+    .action(async (names: readonly string[], flags: ApproveFlags) => {
+      const { namespace, all = false, dryRun = false } = flags
+      const result = await approve(exceptionClient(flags), { names, namespace, all, isDryRun: dryRun })
+      process.stderr.write(result.stderr)
+      process.stdout.write(result.stdout)
+      exitCode = result.exitCode
     })
   program
     .command('eval')

@@ -11,6 +11,7 @@ import {
   type KubernetesObject,
   ok,
   type Policy,
+  type PolicyException,
   parseApiVersion,
   parseEnforcementProfile,
   parsePolicy,
@@ -22,12 +23,17 @@ import type { ParamReader } from '../decide/index.ts'
 import type { NamespaceState } from '../rules/index.ts'
 import type { SourceDocument } from './files.ts'
 
+/** An exception as it was parsed and as it stands in its file. */
+export interface SourceException {
+  readonly exception: PolicyException
+  readonly object: KubernetesObject
+}
+
 /** Everything that offline doors read: policies, the profile, and the objects around them. */
 export interface Workspace {
   readonly policies: readonly Policy[]
   readonly profile: EnforcementProfile
-  /** Number of exceptions that were read. */
-  readonly exceptions: number
+  readonly exceptions: readonly SourceException[]
   readonly params: ParamReader
   /** A namespace as the files have it; one that they do not have has no labels but its name. */
   readonly namespaceOf: (name: string) => NamespaceState
@@ -42,7 +48,7 @@ const isOwn = ({ apiVersion }: KubernetesObject): boolean => parseApiVersion(api
 interface Own {
   readonly policies: Policy[]
   profile: EnforcementProfile | undefined
-  exceptions: number
+  readonly exceptions: SourceException[]
   readonly mistakes: string[]
 }
 
@@ -69,7 +75,7 @@ function readOwn(own: Own, { file, value }: SourceDocument): void {
     case 'PolicyException': {
       const parsed = parsePolicyException(value)
       if (!parsed.ok) report(parsed.error)
-      else own.exceptions += 1
+      else own.exceptions.push({ exception: parsed.value, object: value })
       return
     }
     default:
@@ -91,7 +97,7 @@ function customResources(documents: readonly KubernetesObject[]): ResourceType[]
 
 /** Sorts documents into a workspace; the error lists every mistake with its file. `environment` overrides the label of every namespace. */
 export function openWorkspace(documents: readonly SourceDocument[], environment: string | undefined): Result<Workspace, readonly string[]> {
-  const own: Own = { policies: [], profile: undefined, exceptions: 0, mistakes: [] }
+  const own: Own = { policies: [], profile: undefined, exceptions: [], mistakes: [] }
   for (const document of documents) readOwn(own, document)
   if (own.mistakes.length > 0) return err(own.mistakes)
   const profile = own.profile ?? defaultEnforcementProfile()

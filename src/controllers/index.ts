@@ -6,8 +6,9 @@ export { type EventDraft, EventWriter } from './event-writer.ts'
 export { LeaseSync } from './lease-sync.ts'
 export { NamespaceSync } from './namespace-sync.ts'
 export { ParamSync } from './param-sync.ts'
-export { type PolicyState, PolicySync, type PolicySyncOptions } from './policy-sync.ts'
+export { type ExceptionState, type PolicyState, PolicySync, type PolicySyncOptions } from './policy-sync.ts'
 export {
+  computeMutatingWebhooks,
   computeWebhooks,
   type RegistrationOptions,
   RegistrationSync,

@@ -1,9 +1,9 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
-import { describeFieldIssue, isEqualJson, parsePolicyException } from '../api/index.ts'
-import type { PolicyCounters } from '../evidence/index.ts'
+import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
+import type { PolicyCounters, WaiverCount } from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
-import { describeIssue, profileIssues } from '../rules/index.ts'
-import type { PolicyState } from './policy-sync.ts'
+import { describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
+import type { ExceptionState, PolicyState } from './policy-sync.ts'
 
 /** What the status of a policy tells besides the policy itself. */
 export interface StatusContext {
@@ -120,19 +120,45 @@ export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean
   return isEqualJson(rest(a), rest(b))
 }
 
-/** The status of an exception, which this version records and does not apply. */
-export function toExceptionStatus(object: KubernetesObject, before: PolicyExceptionStatus | undefined, now: Date): PolicyExceptionStatus {
+/** The status of an exception: where it stands by the clock, what it waived, and why it does not count where it does not. */
+export function toExceptionStatus(
+  { object, compiled, issues }: ExceptionState,
+  before: PolicyExceptionStatus | undefined,
+  { ruleSet, waivers, now }: { readonly ruleSet: RuleSet; readonly waivers: WaiverCount; readonly now: Date },
+): PolicyExceptionStatus {
   const { generation = 0 } = object.metadata
-  const parsed = parsePolicyException(object)
-  const draft: ConditionDraft = parsed.ok
-    ? { type: 'InForce', status: 'False', reason: 'NotYetSupported', message: 'exceptions are recorded but waive nothing in this version' }
-    : { type: 'InForce', status: 'False', reason: 'Unreadable', message: parsed.error.map(describeFieldIssue).join('\n') }
-  const phase = !parsed.ok ? 'Invalid' : Date.parse(parsed.value.spec.expiresAt) <= now.getTime() ? 'Expired' : 'Pending'
+  const end = (conditions: readonly ConditionDraft[]) => settle(conditions, before?.conditions ?? [], generation, now)
+  if (compiled === undefined || issues.length > 0) {
+    const message = issues.map(describeIssue).join('\n')
+    return { observedGeneration: generation, phase: 'Invalid', conditions: end([{ type: 'Approved', status: 'False', reason: 'Invalid', message }]) }
+  }
+  const { approval, exception } = compiled
+  const policies = exception.spec.policies.map(({ name }) => ruleSet.policies.find(({ identity }) => identity.name === name))
+  const ends = policies.map((policy) =>
+    effectiveExpiryMs(compiled, policy === undefined ? Number.POSITIVE_INFINITY : durationMs(policy.policy.spec.exceptions.maxDuration)),
+  )
+  const endMs = Math.max(...ends)
+  const isExpired = endMs <= now.getTime()
+  const missing = exception.spec.policies.filter((_policy, index) => policies[index] === undefined).map(({ name }) => `there is no policy \`${name}\``)
+  const approved: ConditionDraft =
+    approval.kind === 'approved'
+      ? {
+          type: 'Approved',
+          status: 'True',
+          reason: 'Approved',
+          message: [`approved by \`${approval.stamp.approver}\` at ${approval.stamp.approvedAt}`, ...missing].join('\n'),
+        }
+      : { type: 'Approved', status: 'False', reason: 'Pending', message: [approval.reason, ...missing].join('\n') }
+  const ended: ConditionDraft = isExpired
+    ? { type: 'Expired', status: 'True', reason: 'Expired', message: `ended at ${new Date(endMs).toISOString()}` }
+    : { type: 'Expired', status: 'False', reason: 'NotExpired', message: `ends at ${new Date(endMs).toISOString()}` }
+  const { count, lastTime } = waivers
   return {
     observedGeneration: generation,
-    phase,
-    conditions: settle([draft], before?.conditions ?? [], generation, now),
-    ...(parsed.ok ? { summary: { policies: clip(parsed.value.spec.policies.map(({ name }) => name).join(', '), 1024) } } : {}),
+    phase: isExpired ? 'Expired' : approval.kind === 'approved' ? 'Active' : 'Pending',
+    conditions: end([approved, ended]),
+    waived: { count, ...(lastTime === undefined ? {} : { lastTime }) },
+    summary: { policies: clip(exception.spec.policies.map(({ name }) => name).join(', '), 1024) },
   }
 }
 

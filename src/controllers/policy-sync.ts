@@ -7,12 +7,15 @@ import {
   type LabelSelectorLike,
   parseEnforcementProfile,
   parsePolicy,
+  parsePolicyException,
 } from '../api/index.ts'
 import type { Logger } from '../evidence/index.ts'
 import {
   assembleRuleSet,
+  type CompiledException,
   type CompiledPolicy,
   type CompileIssue,
+  compileException,
   compilePolicy,
   compileUnreadable,
   type RuleSet,
@@ -33,6 +36,14 @@ export interface PolicyState {
   readonly issues: readonly CompileIssue[]
 }
 
+/** What has become of one PolicyException object. */
+export interface ExceptionState {
+  readonly object: KubernetesObject
+  /** Undefined where it could not be read; such an exception waives nothing. */
+  readonly compiled: CompiledException | undefined
+  readonly issues: readonly CompileIssue[]
+}
+
 export interface PolicySyncOptions {
   readonly cluster: Cluster
   readonly store: RuleSetStore
@@ -41,6 +52,8 @@ export interface PolicySyncOptions {
   readonly servedVersions: ServedVersions
   readonly policySelector: LabelSelectorLike | undefined
   readonly workloadControllers: readonly WorkloadController[]
+  readonly approvalKey: () => string
+  readonly ownNamespace: string
   readonly logger: Logger
   /** Called after each run, with the set that is now in force. */
   readonly onRuleSet: (ruleSet: RuleSet) => void
@@ -68,6 +81,7 @@ export class PolicySync {
   #profile: EnforcementProfile = defaultEnforcementProfile()
   #profileMistakes: readonly FieldIssue[] = []
   #states: readonly PolicyState[] = []
+  #exceptionStates: readonly ExceptionState[] = []
   #isHeld = false
   #heldTimer: NodeJS.Timeout | undefined
 
@@ -101,8 +115,14 @@ export class PolicySync {
     return { objects: this.#profiles.list(), inForce: this.#profile, mistakes: this.#profileMistakes }
   }
 
-  exceptions(): readonly KubernetesObject[] {
-    return this.#exceptions.list()
+  /** The exceptions, as they were at the last run. */
+  exceptions(): readonly ExceptionState[] {
+    return this.#exceptionStates
+  }
+
+  /** The exception object as the watch has it now, status included. */
+  currentException(name: string, namespace: string): KubernetesObject | undefined {
+    return this.#exceptions.get(name, namespace)
   }
 
   /** The policy object as the watch has it now, status included. */
@@ -119,6 +139,7 @@ export class PolicySync {
     if (!this.#policies.hasSynced || !this.#profiles.hasSynced) return
     this.#readProfile()
     this.#states = this.#readPolicies()
+    this.#exceptionStates = this.#exceptions.list().map((object) => this.#readException(object))
     const compiled = this.#states.flatMap((state) => state.compiled ?? [])
     const { params, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet } = this.#options
     params.follow(compiled.map(({ policy }) => policy))
@@ -131,7 +152,13 @@ export class PolicySync {
       onRuleSet(previous)
       return
     }
-    const next = assembleRuleSet({ policies: compiled, profile: this.#profile, workloadControllers, servedVersions })
+    const next = assembleRuleSet({
+      policies: compiled,
+      profile: this.#profile,
+      exceptions: this.#exceptionStates.flatMap((state) => state.compiled ?? []),
+      workloadControllers,
+      servedVersions,
+    })
     // The look-ups depend on what the cluster serves, which the revision does not tell: a new set is taken in any case.
     store.replace(next)
     if (next.revision !== previous?.revision) logger.info('rule set replaced', { revision: next.revision, policies: compiled.length })
@@ -157,6 +184,20 @@ export class PolicySync {
     const names = new Set(objects.map(({ metadata }) => metadata.name ?? ''))
     for (const name of this.#remembered.keys()) if (!names.has(name)) this.#remembered.delete(name)
     return objects.map((object) => this.#readPolicy(object))
+  }
+
+  #readException(object: KubernetesObject): ExceptionState {
+    const parsed = parsePolicyException(object)
+    if (!parsed.ok) {
+      const policy = object.metadata.name ?? ''
+      return {
+        object,
+        compiled: undefined,
+        issues: parsed.error.map(({ path, message }) => ({ code: 'InvalidField', severity: 'error', policy, path, message })),
+      }
+    }
+    const { approvalKey, ownNamespace } = this.#options
+    return { object, ...compileException(parsed.value, object, { approvalKey: approvalKey(), ownNamespace }) }
   }
 
   #readPolicy(object: KubernetesObject): PolicyState {

@@ -15,7 +15,7 @@ import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
 import { Loop } from './loop.ts'
 import { differsOnlyInCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
-import type { PolicyState, PolicySync } from './policy-sync.ts'
+import type { ExceptionState, PolicyState, PolicySync } from './policy-sync.ts'
 
 export interface StatusSyncOptions {
   readonly cluster: Cluster
@@ -69,6 +69,7 @@ export class StatusSync {
   readonly #writtenMs = new Map<string, number>()
   /** What earlier instances counted, as it stood when this one first saw the policy. */
   readonly #bases = new Map<string, Base>()
+  readonly #waiverBases = new Map<string, { readonly uid: string; readonly count: number; readonly lastTime: string | undefined }>()
 
   constructor(options: StatusSyncOptions) {
     this.#options = options
@@ -90,7 +91,7 @@ export class StatusSync {
     const ruleSet = this.#options.store.snapshot()
     if (ruleSet === undefined || !this.#options.isLeader()) return
     for (const state of this.#options.policies.states()) await this.#writePolicy(state)
-    for (const object of this.#options.policies.exceptions()) await this.#writeException(object)
+    for (const state of this.#options.policies.exceptions()) await this.#writeException(state)
     await this.#writeProfiles()
     this.#options.counter.keepOnly(new Set(ruleSet.policies.map(({ identity }) => identity.name)))
   }
@@ -129,7 +130,7 @@ export class StatusSync {
     for (const { type, status, reason, message } of after) {
       if (before.find((condition) => condition.type === type)?.status === status) continue
       // A policy that has just been made is not worth a word until it is in force.
-      if (status === 'False' && reason === 'RegistrationPending') continue
+      if (status === 'False' && (reason === 'RegistrationPending' || reason === 'NotExpired' || reason === 'Pending')) continue
       const [firstLine = ''] = message.split('\n')
       this.#options.events.write({
         regarding: object,
@@ -141,10 +142,28 @@ export class StatusSync {
     }
   }
 
-  async #writeException(object: KubernetesObject): Promise<void> {
-    const stored = readPolicyExceptionStatus(object['status'])
-    const wanted = toExceptionStatus(object, stored, this.#options.now())
-    if (!isEqualJson(stored, wanted)) await this.#write('policyexceptions', 'PolicyException', object, wanted)
+  async #writeException(state: ExceptionState): Promise<void> {
+    const { policies, store, counter, now } = this.#options
+    const { name = '', namespace = '', uid = '', generation } = state.object.metadata
+    const ruleSet = store.snapshot()
+    const current = policies.currentException(name, namespace)
+    if (ruleSet === undefined || current === undefined || current.metadata.generation !== generation) return
+    const stored = readPolicyExceptionStatus(current['status'])
+    const id = `${namespace}/${name}`
+    let base = this.#waiverBases.get(id)
+    if (base?.uid !== uid) {
+      base = { uid, count: stored?.waived?.count ?? 0, lastTime: stored?.waived?.lastTime }
+      this.#waiverBases.set(id, base)
+    }
+    const own = counter.waiversBy(id)
+    const waivers = { count: base.count + own.count, lastTime: own.lastTime ?? base.lastTime }
+    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers, now: now() })
+    if (isEqualJson(stored, wanted)) return
+    const isCountersOnly = stored !== undefined && isEqualJson({ ...stored, waived: undefined }, { ...wanted, waived: undefined })
+    if (isCountersOnly && now().getTime() - (this.#writtenMs.get(id) ?? 0) < COUNTERS_EVERY_MS) return
+    await this.#write('policyexceptions', 'PolicyException', current, wanted)
+    this.#writtenMs.set(id, now().getTime())
+    this.#tell(current, stored?.conditions ?? [], wanted.conditions ?? [])
   }
 
   async #writeProfiles(): Promise<void> {

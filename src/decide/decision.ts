@@ -48,18 +48,29 @@ interface OutcomeBase {
   readonly effect: Effect
 }
 
+/** What a failed outcome tells of exceptions. */
+interface Waivable {
+  /** The exception that waives it, `namespace/name`; then `effect` is `allow`. */
+  readonly waivedBy: string | undefined
+  /** What it would have asked for without that exception. */
+  readonly wouldHave: Effect
+  /** Exceptions that name the rule and do not waive it, each with the reason. */
+  readonly exceptionNotes: readonly string[]
+}
+
 /** What one rule said of one request. Adding a member is meant to break every `switch` that reads it. */
 export type RuleOutcome =
   | (OutcomeBase & { readonly result: 'pass'; readonly withoutParam: boolean })
   | (OutcomeBase & { readonly result: 'skip'; readonly condition: string })
-  | (OutcomeBase & { readonly result: 'fail'; readonly violation: Violation; readonly mitigation: Mitigation | undefined })
-  | (OutcomeBase & {
-      readonly result: 'error'
-      readonly code: EvaluationErrorCode
-      readonly message: string
-      readonly failurePolicy: FailurePolicy
-      readonly mitigation: 'protected' | undefined
-    })
+  | (OutcomeBase & Waivable & { readonly result: 'fail'; readonly violation: Violation; readonly mitigation: Mitigation | undefined })
+  | (OutcomeBase &
+      Waivable & {
+        readonly result: 'error'
+        readonly code: EvaluationErrorCode
+        readonly message: string
+        readonly failurePolicy: FailurePolicy
+        readonly mitigation: 'protected' | undefined
+      })
 
 export type FailedOutcome = Extract<RuleOutcome, { readonly result: 'fail' | 'error' }>
 

@@ -4,10 +4,11 @@ import { type Candidate, type CompiledExpression, fittingMatch, isDenying, isNam
 import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
-import { isDescended, isNotWorse } from './mitigation.ts'
+import { hasNoNewAtom, isDescended, isNotWorse } from './mitigation.ts'
 import { authoredText, showError } from './redaction.ts'
 import { isSensitive, type ValueRules } from './values.ts'
 import { explainViolation, oneLine } from './violation.ts'
+import { waiverFor } from './waiver.ts'
 
 /** What the judgement of every policy of one request shares. */
 export interface RequestContext {
@@ -74,10 +75,10 @@ class PolicyJudgement {
     const view = this.#view()
     if (view === undefined || !this.#objectIsSelected(view)) return []
     if (selected === undefined) {
-      return this.#errors({ code: 'NamespaceUnknown', message: 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged' })
+      return this.#errors(view, { code: 'NamespaceUnknown', message: 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged' })
     }
     if (input.lane === 'offline' && match.lane === 'equivalent' && request.resource.version !== match.version) {
-      return this.#errors({
+      return this.#errors(view, {
         code: 'WrongVersion',
         message: `the policy judges version \`${match.version}\` of \`${request.resource.resource}\`, not \`${request.resource.version}\``,
       })
@@ -137,10 +138,10 @@ class PolicyJudgement {
   #judge(view: View): readonly RuleOutcome[] {
     const { policy } = this.#candidate
     const param = this.#param()
-    if (!param.ok) return param.error === 'skip' ? this.#passes(true) : this.#errors(param.error)
+    if (!param.ok) return param.error === 'skip' ? this.#passes(true) : this.#errors(view, param.error)
     const bindings = this.#bindings(view, param.value)
     const applies = this.#matchConditions(bindings)
-    if (!applies.ok) return applies.error.kind === 'false' ? this.#skips(applies.error.name) : this.#errors(applies.error.error)
+    if (!applies.ok) return applies.error.kind === 'false' ? this.#skips(applies.error.name) : this.#errors(view, applies.error.error)
     return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, param.value))
   }
 
@@ -179,46 +180,72 @@ class PolicyJudgement {
 
   #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null): RuleOutcome {
     const value = evaluate(rule.expression, bindings, this.#budget)
-    if (!value.ok) return this.#error(rule, value.error)
+    if (!value.ok) return this.#error(rule, view, value.error)
     if (value.value === true) return { result: 'pass', rule, level: this.#level, effect: 'allow', withoutParam: false }
-    if (!rule.expression.ok) return this.#error(rule, { code: 'NotCompiled', message: rule.expression.error })
+    if (!rule.expression.ok) return this.#error(rule, view, { code: 'NotCompiled', message: rule.expression.error })
     const values = { ...this.#values, showsAll: rule.showValues }
     const violation = explainViolation(rule, rule.expression.value, bindings, this.#budget, this.#candidate.match.template, values)
-    const mitigation = this.#mitigation(rule, view, params)
-    return { result: 'fail', rule, level: this.#level, effect: effectAt(this.#level, mitigation === undefined ? 'deny' : 'warn'), violation, mitigation }
+    const mitigation = this.#mitigation(rule, view, bindings, params)
+    return {
+      result: 'fail',
+      rule,
+      level: this.#level,
+      ...this.#waived(rule, view, mitigation === undefined ? 'deny' : 'warn', mitigation),
+      violation,
+      mitigation,
+    }
   }
 
   /** Why a failure does not refuse although its level would; undefined where nothing stands against it. */
-  #mitigation(rule: Rule, view: View, params: KubernetesObject | null): Mitigation | undefined {
+  #mitigation(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null): Mitigation | undefined {
     if (!isDenying(this.#level)) return undefined
     const { isProtected, ruleSet, input } = this.#context
     if (isProtected()) return 'protected'
     const { policy } = this.#candidate
     if (policy.policy.spec.enforcement.existingViolations !== 'Allow') return undefined
-    if (this.#isExisting(rule, view, params)) return 'existing'
+    if (this.#isExisting(rule, view, bindings, params)) return 'existing'
     return isDescended(ruleSet, policy, input.request) ? 'descended' : undefined
   }
 
-  /** Whether the rule failed on the old object too, and the update left everything that it may judge alone. An error on the old object is no failure. */
-  #isExisting(rule: Rule, { object, oldObject }: View, params: KubernetesObject | null): boolean {
-    if (this.#context.input.request.operation !== 'UPDATE' || object === null || oldObject === null || !isNotWorse(object, oldObject)) return false
+  /** Whether the rule failed on the old object too, and the update made nothing worse. An error on the old object is no failure. */
+  #isExisting(rule: Rule, { object, oldObject }: View, bindings: Bindings, params: KubernetesObject | null): boolean {
+    if (this.#context.input.request.operation !== 'UPDATE' || object === null || oldObject === null || !rule.expression.ok) return false
     const before = this.#bindings({ object: oldObject, oldObject }, params)
     if (!this.#matchConditions(before).ok) return false
     const value = evaluate(rule.expression, before, this.#budget)
-    return value.ok && value.value === false
+    if (!value.ok || value.value !== false) return false
+    if (isNotWorse(object, oldObject)) return true
+    const program = rule.expression.value
+    return hasNoNewAtom(program.explain(bindings, this.#budget), program.explain(before, this.#budget))
   }
 
-  #error(rule: Rule, { code, message }: Unevaluable): RuleOutcome {
+  /** What an exception makes of an effect. What must never be denied is told as such, whether or not there is an exception. */
+  #waived(rule: RuleOutcome['rule'], view: View, denying: Effect, mitigation: Mitigation | undefined) {
+    const { ruleSet, input } = this.#context
+    const { policy } = this.#candidate
+    const wouldHave = effectAt(this.#level, denying)
+    const exceptions = ruleSet.exceptionsTo(policy.identity.name)
+    if (exceptions.length === 0 || mitigation === 'protected') return { effect: wouldHave, wouldHave, waivedBy: undefined, exceptionNotes: [] }
+    const { waivedBy, notes } = waiverFor(exceptions, policy, rule.name, view.object ?? view.oldObject, {
+      input,
+      isDescended: () => isDescended(ruleSet, policy, input.request),
+      bindings: this.#bindings(view, null),
+      budget: this.#budget,
+    })
+    return { effect: waivedBy === undefined ? wouldHave : ('allow' as const), wouldHave, waivedBy, exceptionNotes: notes }
+  }
+
+  #error(rule: Rule, view: View, { code, message }: Unevaluable): RuleOutcome {
     const { failurePolicy } = this.#candidate.policy
     const mitigation = isDenying(this.#level) && this.#context.isProtected() ? 'protected' : undefined
     const denying: Effect = failurePolicy === 'Fail' && mitigation === undefined ? 'deny' : 'warn'
     const values = { ...this.#values, showsAll: rule.showValues || code !== 'EvaluationFailed' }
     const shown = oneLine(showError(message, values))
-    return { result: 'error', rule, level: this.#level, effect: effectAt(this.#level, denying), code, message: shown, failurePolicy, mitigation }
+    return { result: 'error', rule, level: this.#level, ...this.#waived(rule, view, denying, mitigation), code, message: shown, failurePolicy, mitigation }
   }
 
-  #errors(failure: Unevaluable): readonly RuleOutcome[] {
-    return this.#candidate.policy.rules.map((rule) => this.#error(rule, failure))
+  #errors(view: View, failure: Unevaluable): readonly RuleOutcome[] {
+    return this.#candidate.policy.rules.map((rule) => this.#error(rule, view, failure))
   }
 
   #passes(withoutParam: boolean): readonly RuleOutcome[] {

@@ -1,4 +1,5 @@
 import { type AdmissionRequest, isEqualJson, type KubernetesObject, parseApiVersion } from '../api/index.ts'
+import type { Atom, Explanation } from '../cel/index.ts'
 import { type EnforcedPolicy, judgesCreation, type RuleSet } from '../rules/index.ts'
 
 const GARBAGE_COLLECTORS: ReadonlySet<string> = new Set([
@@ -47,3 +48,19 @@ function judgedParts({ metadata, status: _status, ...rest }: KubernetesObject): 
 
 /** Whether an update leaves everything that a rule usually judges as it was: all but status and housekeeping. */
 export const isNotWorse = (object: KubernetesObject, oldObject: KubernetesObject): boolean => isEqualJson(judgedParts(object), judgedParts(oldObject))
+
+const MAX_ATOMS = 1000
+
+/** What an atom is about: list elements go by their names, not by their places. */
+const subjectOf = ({ keyedPath, present, requirement }: Atom): string => `${keyedPath}\n${requirement}\n${present}`
+
+/**
+ * Whether everything that makes the new object fail made the old one fail as well, with equal values. False where the atoms
+ * are not complete, or lie outside the object: then only an update that leaves the object alone is not worse.
+ */
+export function hasNoNewAtom(now: Explanation, before: Explanation): boolean {
+  if (!now.complete || !before.complete || now.atoms.length === 0 || now.atoms.length > MAX_ATOMS) return false
+  if ([...now.atoms, ...before.atoms].some(({ root }) => root !== 'object')) return false
+  const known = Map.groupBy(before.atoms, subjectOf)
+  return now.atoms.every((atom) => known.get(subjectOf(atom))?.some(({ value }) => isEqualJson(value, atom.value)) === true)
+}

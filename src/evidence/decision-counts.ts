@@ -21,6 +21,12 @@ export interface RecentViolation {
   readonly message: string
 }
 
+/** How often an exception waived something. */
+export interface WaiverCount {
+  readonly count: number
+  readonly lastTime: string | undefined
+}
+
 /** Where a decision was made about. */
 export interface DecisionSubject {
   readonly namespace: string
@@ -50,6 +56,7 @@ function strongestEffect(outcomes: readonly RuleOutcome[]): 'allowed' | 'warned'
 /** Counts decisions by policy, for its status. Dry runs are never counted; a request counts once for each policy that judged it. */
 export class DecisionCounter {
   readonly #byPolicy = new Map<string, Mutable>()
+  readonly #waivers = new Map<string, WaiverCount>()
 
   record(decision: Decision, { namespace, kind, name, isDryRun }: DecisionSubject): void {
     if (isDryRun) return
@@ -60,6 +67,9 @@ export class DecisionCounter {
       const counters = this.#of(policy)
       counters.counts[strongestEffect(judged)] += 1
       if (judged.some(({ result }) => result === 'error')) counters.counts.errors += 1
+      const waivers = new Set(judged.flatMap((outcome) => (outcome.result === 'fail' || outcome.result === 'error' ? (outcome.waivedBy ?? []) : [])))
+      if (waivers.size > 0) counters.counts.waived += 1
+      for (const exception of waivers) this.#countWaiver(exception, decision.dependsOn.decidedAt)
       for (const outcome of judged) {
         if (outcome.result !== 'fail') continue
         const [finding] = outcome.violation.findings
@@ -69,6 +79,15 @@ export class DecisionCounter {
         if (counters.recent.length > MAX_RECENT) counters.recent.pop()
       }
     }
+  }
+
+  /** How often an exception (`namespace/name`) waived something, and when last. */
+  waiversBy(exception: string): WaiverCount {
+    return this.#waivers.get(exception) ?? { count: 0, lastTime: undefined }
+  }
+
+  #countWaiver(exception: string, time: Date): void {
+    this.#waivers.set(exception, { count: this.waiversBy(exception).count + 1, lastTime: time.toISOString() })
   }
 
   /** The counters of a policy; zeros for one that has not been asked yet. */

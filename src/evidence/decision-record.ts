@@ -1,4 +1,4 @@
-import type { Decision, RuleOutcome } from '../decide/index.ts'
+import type { Decision, FailedOutcome, RuleOutcome } from '../decide/index.ts'
 
 /** One outcome as it is written down: plain data, no values beyond those that may be shown. */
 export interface OutcomeRecord {
@@ -12,6 +12,10 @@ export interface OutcomeRecord {
   readonly message?: string
   readonly findings?: readonly { readonly path: string; readonly sentence: string }[]
   readonly code?: string
+  /** The exception that waives it, and what would have been without it. */
+  readonly waivedBy?: string
+  readonly wouldHave?: string
+  readonly exceptionNotes?: readonly string[]
   readonly condition?: string
 }
 
@@ -25,6 +29,13 @@ export interface DecisionRecord {
   readonly outcomes: readonly OutcomeRecord[]
 }
 
+function waiverOf({ waivedBy, wouldHave, exceptionNotes }: FailedOutcome): Pick<OutcomeRecord, 'waivedBy' | 'wouldHave' | 'exceptionNotes'> {
+  return {
+    ...(waivedBy === undefined ? {} : { waivedBy, wouldHave }),
+    ...(exceptionNotes.length === 0 ? {} : { exceptionNotes }),
+  }
+}
+
 function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
   const { rule, result, level, effect } = outcome
   const base = { policy: rule.policy.name, rule: rule.name, severity: rule.policy.severity, result, level, effect }
@@ -35,11 +46,11 @@ function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
       return { ...base, condition: outcome.condition }
     case 'error': {
       const { code, message, mitigation } = outcome
-      return { ...base, code, message, ...(mitigation === undefined ? {} : { mitigation }) }
+      return { ...base, code, message, ...waiverOf(outcome), ...(mitigation === undefined ? {} : { mitigation }) }
     }
     case 'fail': {
       const { violation, mitigation } = outcome
-      return { ...base, message: violation.message, findings: violation.findings, ...(mitigation === undefined ? {} : { mitigation }) }
+      return { ...base, message: violation.message, findings: violation.findings, ...waiverOf(outcome), ...(mitigation === undefined ? {} : { mitigation }) }
     }
   }
 }

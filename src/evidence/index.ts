@@ -1,4 +1,4 @@
-export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation } from './decision-counts.ts'
+export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation, type WaiverCount } from './decision-counts.ts'
 export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
 export { type LogFields, type Logger, makeLogger } from './logger.ts'
 export { Metrics, type UndecidedReason } from './metrics.ts'

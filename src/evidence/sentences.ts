@@ -39,7 +39,7 @@ function withoutRepeatedErrors(outcomes: readonly FailedOutcome[]): readonly Fai
 export function describeFailure(outcome: FailedOutcome): readonly string[] {
   const { policy, name } = outcome.rule
   const head = `${policy.name}/${name} (${policy.severity}): ${policy.title}`
-  const end = [`fix: ${policy.remediation}`, `owner: ${ownerOf(outcome)}`]
+  const end = [...outcome.exceptionNotes, `fix: ${policy.remediation}`, `owner: ${ownerOf(outcome)}`]
   if (outcome.result === 'error') return [head, `could not be evaluated (${outcome.code}): ${outcome.message}`, ...end].map(line)
   const { message, findings, findingsOmitted } = outcome.violation
   const shown = findings.slice(0, FINDINGS_IN_MESSAGE).map(({ sentence }) => `- ${sentence}`)

@@ -1,4 +1,5 @@
 import { type EnforcementProfile, SEVERITIES } from '../api/index.ts'
+import type { CompiledException } from './compile-exception.ts'
 import { revisionOf } from './compile-policy.ts'
 import type { CompileIssue } from './issue.ts'
 import { levelsOf } from './levels.ts'
@@ -10,6 +11,7 @@ import { WORKLOAD_CONTROLLERS } from './workload-controllers.ts'
 export interface RuleSetParts {
   readonly policies: readonly CompiledPolicy[]
   readonly profile: EnforcementProfile
+  readonly exceptions?: readonly CompiledException[]
   readonly workloadControllers?: readonly WorkloadController[]
   readonly servedVersions?: ServedVersions
 }
@@ -33,19 +35,35 @@ function makeLookUp(policies: readonly EnforcedPolicy[], servedVersions: ServedV
   }
 }
 
+const NO_EXCEPTIONS: readonly CompiledException[] = []
+
+function indexExceptions(exceptions: readonly CompiledException[]): RuleSet['exceptionsTo'] {
+  const byPolicy = new Map<string, CompiledException[]>()
+  for (const exception of [...exceptions].sort((a, b) => (a.id < b.id ? -1 : 1))) {
+    for (const { name } of exception.exception.spec.policies) byPolicy.set(name, [...(byPolicy.get(name) ?? []), exception])
+  }
+  return (policy) => byPolicy.get(policy) ?? NO_EXCEPTIONS
+}
+
 const bySeverityThenName = (a: EnforcedPolicy, b: EnforcedPolicy): number =>
   SEVERITIES.indexOf(b.identity.severity) - SEVERITIES.indexOf(a.identity.severity) ||
   (a.identity.name < b.identity.name ? -1 : a.identity.name > b.identity.name ? 1 : 0)
 
 /** Puts compiled policies and a profile together into the set that decisions are made with. */
-export function assembleRuleSet({ policies, profile, workloadControllers = [], servedVersions = () => undefined }: RuleSetParts): RuleSet {
+export function assembleRuleSet({ policies, profile, exceptions = [], workloadControllers = [], servedVersions = () => undefined }: RuleSetParts): RuleSet {
   const enforced = policies.map((policy): EnforcedPolicy => ({ ...policy, levels: levelsOf(policy.policy, profile) })).sort(bySeverityThenName)
   const controllers = [...WORKLOAD_CONTROLLERS, ...workloadControllers]
   return {
-    revision: revisionOf({ policies: enforced.map(({ identity, revision }) => [identity.name, revision]), profile: profile.spec, workloadControllers }),
+    revision: revisionOf({
+      policies: enforced.map(({ identity, revision }) => [identity.name, revision]),
+      profile: profile.spec,
+      exceptions: exceptions.map(({ id, specDigest, approval }) => [id, specDigest, approval.kind]).sort(),
+      workloadControllers,
+    }),
     policies: enforced,
     profile,
     workloadControllers: controllers,
+    exceptionsTo: indexExceptions(exceptions),
     candidates: makeLookUp(enforced, servedVersions),
   }
 }

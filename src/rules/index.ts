@@ -1,4 +1,14 @@
+export { ANNOTATIONS, type ApprovalStamp, type ChangeMark, changedBy, type StampVerdict, sealChange, sealStamp, specDigestOf, verifyStamp } from './approval.ts'
 export { assembleRuleSet, profileIssues, type RuleSetParts } from './assemble.ts'
+export {
+  type Approval,
+  type CompiledException,
+  compileException,
+  compileGlob,
+  type ExceptionOptions,
+  effectiveExpiryMs,
+  misplaced,
+} from './compile-exception.ts'
 export { type CompileOptions, compilePolicy, revisionOf, variablesRead } from './compile-policy.ts'
 export { fieldIssues, meetsNeed, type SchemaNeed, schemaNeeds } from './field-issues.ts'
 export { type CompileIssue, type CompileIssueCode, describeIssue } from './issue.ts'

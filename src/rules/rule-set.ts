@@ -1,5 +1,6 @@
 import type { EnforcementProfile, FailurePolicy, Owner, Policy, Result, Severity } from '../api/index.ts'
 import type { CelProgram } from '../cel/index.ts'
+import type { CompiledException } from './compile-exception.ts'
 import type { CompileIssue } from './issue.ts'
 import type { PolicyLevels } from './levels.ts'
 import type { CompiledSelectors, ResourceMatch } from './match.ts'
@@ -75,6 +76,8 @@ export interface RuleSet {
   readonly policies: readonly EnforcedPolicy[]
   readonly profile: EnforcementProfile
   readonly workloadControllers: readonly WorkloadController[]
+  /** The exceptions that name a policy. */
+  readonly exceptionsTo: (policy: string) => readonly CompiledException[]
   /** The policies that judge a resource; one look-up, remembered. */
   readonly candidates: (group: string, resource: string, subResource: string) => readonly Candidate[]
 }

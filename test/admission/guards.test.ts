@@ -26,7 +26,13 @@ async function ask(
     questions.push(question)
     return may(question)
   }
-  const response = await guard(requestOf(object, changes), { mayAccess, profile: () => inForce, compileOptions: () => ({}), fieldIssues: () => [] })
+  const response = await guard(requestOf(object, changes), {
+    mayAccess,
+    profile: () => inForce,
+    compileOptions: () => ({}),
+    fieldIssues: () => [],
+    ownNamespace: 'bylaw-system',
+  })
   return { response, questions }
 }
 
@@ -248,8 +254,13 @@ describe('an exception', () => {
   })
   const judge = (object: Json | null, changes: Json = {}) => ask(guardResources, object, { ...resource('policyexceptions'), ...changes })
 
-  test('is recorded, with a warning that it waives nothing yet', async () => {
-    expect((await judge(exception())).response).toEqual({ ...ALLOWED, warnings: ['exceptions are recorded but waive nothing in this version'] })
+  test('is taken as it is', async () => {
+    expect((await judge(exception())).response).toEqual(ALLOWED)
+  })
+
+  test('may not name namespaces outside of Bylaw’s own', async () => {
+    const { response } = await judge(exception({ match: { resources: [{ kinds: ['Pod'], names: ['a'] }], namespaces: ['*'] } }))
+    expect(response.status?.message).toMatch(/spec\.match\.namespaces: allowed in `bylaw-system` only/)
   })
 
   test('that is wrong is refused', async () => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { parsePolicyException } from '../../src/api/index.ts'
 import { check, EXIT } from '../../src/cli/index.ts'
+import { specDigestOf } from '../../src/rules/index.ts'
 import { configMap, on, policy, reviewOf } from '../doors/build.ts'
 import { NOW } from '../doors/world.ts'
 import { type Folder, makeFolder } from './files.ts'
@@ -270,7 +272,7 @@ describe('what files may hold', () => {
     expect(rows.map(({ subject }) => subject)).toEqual(['ConfigMap shop/one', 'ConfigMap shop/two'])
   })
 
-  test('exceptions, which are read and waive nothing yet', () => {
+  test('exceptions, which count where their file approves the spec as it stands', () => {
     const exception = {
       apiVersion: 'bylaw.dev/v1',
       kind: 'PolicyException',
@@ -283,7 +285,16 @@ describe('what files may hold', () => {
         expiresAt: '2027-01-01T00:00:00Z',
       },
     }
-    const { exitCode, stderr } = run({ policies: [POLICY, exception], resources: [configMap()] })
-    expect([exitCode, stderr]).toEqual([EXIT.violations, 'warning: exceptions are read but waive nothing in this version\n'])
+    const pending = run({ policies: [POLICY, exception], resources: [configMap()] })
+    expect([pending.exitCode, pending.stdout.includes('exception `shop/e` does not count: it is pending, nobody has approved it')]).toEqual([
+      EXIT.violations,
+      true,
+    ])
+    const parsed = parsePolicyException(exception)
+    if (!parsed.ok) throw new Error('the exception is not one')
+    const annotations = { 'bylaw.dev/approve': specDigestOf(parsed.value) }
+    const approved = { ...exception, metadata: { ...exception.metadata, annotations } }
+    const waived = run({ policies: [POLICY, approved], resources: [configMap()] })
+    expect([waived.exitCode, waived.stdout.includes('waived by shop/e')]).toEqual([EXIT.clean, true])
   })
 })

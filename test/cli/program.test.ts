@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
+import type { KubernetesObject } from '../../src/api/index.ts'
 import { type OperatorFlags, runProgram } from '../../src/cli/index.ts'
 import { configMap, policy } from '../doors/build.ts'
 import { type Folder, makeFolder } from './files.ts'
@@ -27,7 +28,8 @@ async function run(...argv: readonly string[]): Promise<{ readonly exitCode: num
     flags = given
     return 7
   }
-  const exitCode = await runProgram(argv, { version: '1.2.3', runOperator })
+  const exceptionClient = () => ({ find: async () => undefined, list: async () => [], patch: async (object: KubernetesObject) => object })
+  const exitCode = await runProgram(argv, { version: '1.2.3', runOperator, exceptionClient })
   return { exitCode, text: printed.join(''), flags }
 }
 

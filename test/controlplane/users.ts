@@ -4,6 +4,7 @@ export interface Grant {
   readonly apiGroups: readonly string[]
   readonly resources: readonly string[]
   readonly verbs: readonly string[]
+  readonly resourceNames?: readonly string[]
 }
 
 /** A person or program that can log in with a token. */

@@ -1,5 +1,5 @@
 import { Agent, request as httpsRequest } from 'node:https'
-import { AdmissionServer, type GuardDependencies, type ReviewDependencies } from '../../src/admission/index.ts'
+import { AdmissionServer, type ApprovalDependencies, type GuardDependencies, type ReviewDependencies } from '../../src/admission/index.ts'
 import { type AdmissionResponse, defaultEnforcementProfile } from '../../src/api/index.ts'
 import { makeAuthority, makeServingCertificate } from '../../src/controllers/index.ts'
 import type { Decision } from '../../src/decide/index.ts'
@@ -23,13 +23,14 @@ export interface DoorOptions {
   readonly ruleSet: () => RuleSet | undefined
   readonly review?: Partial<ReviewDependencies>
   readonly guards?: Partial<GuardDependencies>
+  readonly approval?: Partial<ApprovalDependencies>
   readonly maxBodyBytes?: number
   readonly maxReviews?: number
   readonly maxHeldBytes?: number
 }
 
 /** Opens the door with a certificate that is thrown away afterwards. */
-export async function openDoor({ ruleSet, review = {}, guards = {}, maxBodyBytes, maxReviews, maxHeldBytes }: DoorOptions): Promise<OpenDoor> {
+export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {}, maxBodyBytes, maxReviews, maxHeldBytes }: DoorOptions): Promise<OpenDoor> {
   const madeAt = new Date()
   const authority = await makeAuthority(madeAt)
   const certificate = await makeServingCertificate(authority, ['127.0.0.1', 'localhost'], madeAt)
@@ -52,7 +53,24 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, maxBodyBytes
       deadlineMs: 4000,
       ...review,
     },
-    guards: { mayAccess: async () => false, profile: defaultEnforcementProfile, compileOptions: () => ({}), fieldIssues: () => [], ...guards },
+    guards: {
+      mayAccess: async () => false,
+      profile: defaultEnforcementProfile,
+      compileOptions: () => ({}),
+      fieldIssues: () => [],
+      ownNamespace: 'bylaw-system',
+      ...guards,
+    },
+    approval: {
+      mayAccess: async () => false,
+      approvalKey: () => 'approval-key',
+      now: () => NOW,
+      isAutomatic: () => false,
+      isFourEyes: false,
+      ruleSet,
+      onForged: () => {},
+      ...approval,
+    },
     maxBodyBytes: maxBodyBytes ?? 16 * 1024 * 1024,
     maxReviews: maxReviews ?? 2048,
     maxHeldBytes: maxHeldBytes ?? 256 * 1024 * 1024,

@@ -185,7 +185,10 @@ export class Scene {
     const answer = await this.plane.request(method, `${path}${isDryRun ? '?dryRun=All' : ''}`, {
       ...(as === undefined ? {} : { as }),
       ...(method === 'DELETE' ? {} : { body: object }),
-      ...(method === 'PATCH' ? { contentType: 'application/strategic-merge-patch+json' } : {}),
+      // Custom resources know no strategic merge.
+      ...(method === 'PATCH'
+        ? { contentType: `application/${textOf(object['apiVersion']).startsWith('bylaw.dev/') ? '' : 'strategic-'}merge-patch+json` }
+        : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
     return toAnswer(answer)

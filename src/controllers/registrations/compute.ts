@@ -39,6 +39,8 @@ export interface Webhook {
   readonly timeoutSeconds: number
   readonly admissionReviewVersions: readonly string[]
   readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[]
+  /** Of mutating entries only. */
+  readonly reinvocationPolicy?: 'Never'
 }
 
 export interface RegistrationOptions {
@@ -298,6 +300,25 @@ class RegistrationBuilder {
       ...this.#environments.map((environment): Zone => ({ kind: 'namespaces', environment })),
     ]
   }
+}
+
+/** The mutating entry that puts the stamps of approvals on exceptions. */
+export function computeMutatingWebhooks({ instance, timeoutSeconds, clientConfig }: RegistrationOptions): readonly Webhook[] {
+  return [
+    {
+      name: `bylaw-${instance === '' ? '' : `${instance}-`}stamp-exceptions.mutate.bylaw.dev`,
+      clientConfig: clientConfig('/stamp/exceptions'),
+      rules: [{ apiGroups: ['bylaw.dev'], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['policyexceptions'], scope: 'Namespaced' }],
+      failurePolicy: 'Ignore',
+      matchPolicy: 'Equivalent',
+      namespaceSelector: {},
+      objectSelector: {},
+      sideEffects: 'None',
+      timeoutSeconds,
+      admissionReviewVersions: ['v1'],
+      reinvocationPolicy: 'Never',
+    },
+  ]
 }
 
 /** Works out the entries that the API server needs to have for a rule set: few, and as narrow as they can be. */

@@ -1,3 +1,3 @@
 export type { ResourceFacts } from './cells.ts'
-export { computeWebhooks, type RegistrationOptions, type Webhook } from './compute.ts'
+export { computeMutatingWebhooks, computeWebhooks, type RegistrationOptions, type Webhook } from './compute.ts'
 export { RegistrationSync, type RegistrationSyncOptions } from './registration-sync.ts'

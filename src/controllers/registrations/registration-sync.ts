@@ -3,13 +3,15 @@ import type { Logger } from '../../evidence/index.ts'
 import type { EnforcedPolicy, RuleSet } from '../../rules/index.ts'
 import type { Cluster, ObjectAddress, ObjectCache } from '../cluster.ts'
 import { Loop } from '../loop.ts'
-import { computeWebhooks, type RegistrationOptions, type Webhook } from './compute.ts'
+import type { Webhook } from './compute.ts'
 
 export interface RegistrationSyncOptions {
   readonly cluster: Cluster
-  /** Name of the ValidatingWebhookConfiguration. */
+  readonly type: 'Validating' | 'Mutating'
+  /** Name of the webhook configuration. */
   readonly name: string
-  readonly registration: () => RegistrationOptions
+  /** The entries that a rule set needs. */
+  readonly webhooks: (ruleSet: RuleSet) => readonly Webhook[]
   /** The operator's ClusterRole, if it has one: with it the registration goes away. */
   readonly ownerName: string
   /** Whether this replica is the one that writes; the others only look. */
@@ -40,7 +42,7 @@ function commonBundle(webhooks: unknown): string {
   return bundles.every((bundle) => bundle === first) ? Buffer.from(first, 'base64').toString('utf8') : ''
 }
 
-/** Keeps the ValidatingWebhookConfiguration as the rule set needs it, whoever changes it. */
+/** Keeps a webhook configuration as the rule set needs it, whoever changes it. */
 export class RegistrationSync {
   readonly #options: RegistrationSyncOptions
   readonly #address: ObjectAddress
@@ -55,13 +57,12 @@ export class RegistrationSync {
   #trust: { readonly bundle: string; readonly sinceMs: number } = { bundle: '', sinceMs: 0 }
 
   constructor(options: RegistrationSyncOptions) {
-    const { cluster, name, logger } = options
+    const { cluster, name, logger, type } = options
+    const resource = type === 'Validating' ? 'validatingwebhookconfigurations' : 'mutatingwebhookconfigurations'
     this.#options = options
-    this.#address = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingwebhookconfigurations', name }
+    this.#address = { group: 'admissionregistration.k8s.io', version: 'v1', resource, name }
     this.#loop = new Loop('registrations', () => this.#run(), logger, SETTLE_MS)
-    this.#cache = cluster.follow({ group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingwebhookconfigurations', name }, () =>
-      this.#loop.request(),
-    )
+    this.#cache = cluster.follow({ group: 'admissionregistration.k8s.io', version: 'v1', resource, name }, () => this.#loop.request())
   }
 
   /** Whether the API server has been read back to call for this policy at the levels that it has now. */
@@ -93,14 +94,14 @@ export class RegistrationSync {
   async #run(): Promise<void> {
     const ruleSet = this.#ruleSet
     if (ruleSet === undefined) return
-    const { cluster, registration, refresh, isLeader, logger } = this.#options
+    const { cluster, webhooks, refresh, isLeader, logger } = this.#options
     const stored = await cluster.find(this.#address)
     this.#observe(stored)
-    if (!isEqualJson(stored?.['webhooks'], computeWebhooks(ruleSet, registration()))) {
+    if (!isEqualJson(stored?.['webhooks'], webhooks(ruleSet))) {
       if (!isLeader()) return
       await refresh()
     }
-    const wanted = computeWebhooks(ruleSet, registration())
+    const wanted = webhooks(ruleSet)
     if (!isEqualJson(stored?.['webhooks'], wanted)) {
       if (stored === undefined ? this.#written !== undefined : isEqualJson(this.#written, wanted)) {
         logger.warn('registration was changed by someone else and is repaired', { name: this.#address.name })
@@ -131,12 +132,12 @@ export class RegistrationSync {
   }
 
   async #write(stored: KubernetesObject | undefined, webhooks: readonly Webhook[]): Promise<void> {
-    const { cluster } = this.#options
+    const { cluster, type } = this.#options
     const owner = await this.#owner()
     const labels = { 'app.kubernetes.io/managed-by': 'bylaw' }
     if (stored === undefined) {
       const metadata = { name: this.#address.name, labels, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }
-      await cluster.create(this.#address, { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata, webhooks })
+      await cluster.create(this.#address, { apiVersion: 'admissionregistration.k8s.io/v1', kind: `${type}WebhookConfiguration`, metadata, webhooks })
       return
     }
     const metadata = { ...stored.metadata, labels: { ...stored.metadata.labels, ...labels }, ...(owner === undefined ? {} : { ownerReferences: [owner] }) }

@@ -1,0 +1,151 @@
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  durationMs,
+  type KubernetesObject,
+  type PolicyException,
+  parsePolicyException,
+  type UserInfo,
+} from '../api/index.ts'
+import { ANNOTATIONS, changedBy, type RuleSet, sealChange, sealStamp, specDigestOf, verifyStamp } from '../rules/index.ts'
+import { denial } from './answer.ts'
+import type { AccessQuestion } from './guards.ts'
+
+/** What the approval of exceptions needs from outside. */
+export interface ApprovalDependencies {
+  /** A question that cannot be answered in time counts as no. */
+  readonly mayAccess: (user: UserInfo, question: AccessQuestion) => Promise<boolean>
+  readonly approvalKey: () => string
+  readonly now: () => Date
+  /** Whether what this account writes in this namespace counts as approved. */
+  readonly isAutomatic: (account: string, namespace: string) => boolean
+  /** Whether who changed the spec may not approve it. */
+  readonly isFourEyes: boolean
+  readonly ruleSet: () => RuleSet | undefined
+  readonly onForged: (object: KubernetesObject, account: string) => void
+}
+
+type Annotations = Readonly<Record<string, string>>
+
+/** What a write makes of an exception: no, or these annotations and things to tell. */
+type ApprovalVerdict =
+  | { readonly kind: 'refused'; readonly message: string }
+  | { readonly kind: 'admitted'; readonly annotations: Annotations; readonly warnings: readonly string[] }
+
+const STAMPS: readonly string[] = [ANNOTATIONS.approval, ANNOTATIONS.changedBy]
+
+const annotationsOf = (object: KubernetesObject | null): Annotations => object?.metadata.annotations ?? {}
+
+const withoutStamps = (annotations: Annotations): Record<string, string> =>
+  Object.fromEntries(Object.entries(annotations).filter(([key]) => !STAMPS.includes(key)))
+
+/** The policies that the requester may not except anything from; each is asked for without a namespace, so that no namespace's own role can say yes. */
+async function missingFor(exception: PolicyException, user: UserInfo, { mayAccess }: ApprovalDependencies): Promise<readonly string[]> {
+  const names = exception.spec.policies.map(({ name }) => name)
+  const answers = await Promise.all(names.map((name) => mayAccess(user, { group: 'bylaw.dev', resource: 'policies', verb: 'except', name })))
+  return names.filter((_name, index) => answers[index] !== true)
+}
+
+/**
+ * Decides about the approval of an exception at a write of it. An unchanged spec keeps its valid stamp whatever the request
+ * says; a changed one is pending until somebody with the verb approves its digest; nothing else than our seal makes a stamp.
+ */
+export async function judgeApproval(
+  request: AdmissionRequest,
+  object: KubernetesObject,
+  exception: PolicyException,
+  dependencies: ApprovalDependencies,
+): Promise<ApprovalVerdict> {
+  const { userInfo, oldObject, namespace } = request
+  const key = dependencies.approvalKey()
+  const digest = specDigestOf(exception)
+  const written = annotationsOf(object)
+  const stored = annotationsOf(oldObject)
+  const base = withoutStamps(written)
+  const author = (oldObject === null ? undefined : changedBy(oldObject, digest, key)) ?? userInfo.username
+  base[ANNOTATIONS.changedBy] = sealChange({ account: author, specDigest: digest }, key)
+
+  // A stored stamp first, then one that came along: a restored exception keeps what our key sealed for it.
+  for (const source of [stored, written]) {
+    const verdict = verifyStamp(exception, source, key)
+    const text = source[ANNOTATIONS.approval]
+    if (verdict.kind === 'valid' && text !== undefined) return { kind: 'admitted', annotations: { ...base, [ANNOTATIONS.approval]: text }, warnings: [] }
+    if (verdict.kind === 'forged' && source === written && text !== stored[ANNOTATIONS.approval]) dependencies.onForged(object, userInfo.username)
+  }
+
+  const asked = written[ANNOTATIONS.approve] === stored[ANNOTATIONS.approve] ? undefined : written[ANNOTATIONS.approve]
+  const isAutomatic = asked === undefined && dependencies.isAutomatic(userInfo.username, namespace)
+  const pending = (why: string): ApprovalVerdict => ({ kind: 'admitted', annotations: base, warnings: [`the exception is pending: ${why}`] })
+  const howTo = `it waives nothing until somebody with the verb \`except\` on its policies sets ${ANNOTATIONS.approve}=${digest}`
+  if (asked === undefined && !isAutomatic) return pending(howTo)
+  if (exception.metadata.name === '' || object.metadata.name === undefined)
+    return pending('an exception without a name cannot be approved; approve it once it has one')
+  const missing = await missingFor(exception, userInfo, dependencies)
+  if (isAutomatic && missing.length > 0) return pending(howTo)
+  if (missing.length > 0) {
+    const list = missing.map((name) => `\`${name}\``).join(', ')
+    return { kind: 'refused', message: `approving needs the verb \`except\` on \`policies.bylaw.dev\` ${list}, which \`${userInfo.username}\` does not have` }
+  }
+  if (asked !== undefined && asked !== digest)
+    return { kind: 'refused', message: `${ANNOTATIONS.approve}: the spec is not the one that was approved: its digest is ${digest}` }
+  if (dependencies.isFourEyes && author === userInfo.username) {
+    return isAutomatic ? pending(howTo) : { kind: 'refused', message: `\`${userInfo.username}\` changed this exception last: somebody else has to approve it` }
+  }
+  const stamp = sealStamp(
+    {
+      approver: userInfo.username,
+      approvedAt: dependencies.now().toISOString(),
+      specDigest: digest,
+      namespace,
+      name: exception.metadata.name,
+      via: isAutomatic ? 'automatic' : 'approve',
+    },
+    key,
+  )
+  return { kind: 'admitted', annotations: { ...base, [ANNOTATIONS.approval]: stamp }, warnings: limits(exception, dependencies) }
+}
+
+/** What the policies make of the exception's end. */
+function limits({ spec }: PolicyException, { ruleSet, now }: ApprovalDependencies): readonly string[] {
+  const wantedMs = Date.parse(spec.expiresAt)
+  if (wantedMs <= now().getTime()) return [`the exception has expired at ${spec.expiresAt}`]
+  return spec.policies.flatMap(({ name, rules }) => {
+    const policy = ruleSet()?.policies.find(({ identity }) => identity.name === name)
+    if (policy === undefined) return [`there is no policy \`${name}\` yet`]
+    const { allowed, maxDuration } = policy.policy.spec.exceptions
+    if (!allowed) return [`policy \`${name}\` allows no exceptions: this one waives nothing of it`]
+    const unknown = rules.filter((rule) => rule !== '*' && !policy.rules.some((known) => known.name === rule))
+    const endMs = now().getTime() + durationMs(maxDuration)
+    const capped = endMs < wantedMs ? [`for policy \`${name}\` the exception ends at ${new Date(endMs).toISOString()}, after ${maxDuration}`] : []
+    return [...unknown.map((rule) => `policy \`${name}\` has no rule \`${rule}\``), ...capped]
+  })
+}
+
+const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
+
+/** The JSON patch that gives an object these annotations, and none of the stamps that it came with. */
+function patchTo(object: KubernetesObject, wanted: Annotations): readonly unknown[] {
+  const present = annotationsOf(object)
+  if (object.metadata.annotations === undefined) return Object.keys(wanted).length === 0 ? [] : [{ op: 'add', path: '/metadata/annotations', value: wanted }]
+  const removed = Object.keys(present).filter((key) => wanted[key] === undefined)
+  const changed = Object.entries(wanted).filter(([key, value]) => present[key] !== value)
+  return [
+    ...removed.map((key) => ({ op: 'remove', path: `/metadata/annotations/${pointer(key)}` })),
+    ...changed.map(([key, value]) => ({ op: 'add', path: `/metadata/annotations/${pointer(key)}`, value })),
+  ]
+}
+
+/** Answers the mutating call for an exception: stamps put on, carried over or taken off; the approval of what may not be approved refused. */
+export async function stampException(request: AdmissionRequest, dependencies: ApprovalDependencies): Promise<AdmissionResponse> {
+  const { uid, object } = request
+  if (object === null || request.subResource !== '') return { uid, allowed: true }
+  const parsed = parsePolicyException(object.metadata.name === undefined ? { ...object, metadata: { ...object.metadata, name: 'unnamed' } } : object)
+  // The validating guard tells all that is wrong with it.
+  if (!parsed.ok) return { uid, allowed: true }
+  const verdict = await judgeApproval(request, object, parsed.value, dependencies)
+  if (verdict.kind === 'refused') return denial(uid, verdict.message)
+  const patch = patchTo(object, verdict.annotations)
+  const warnings = verdict.warnings.length === 0 ? {} : { warnings: verdict.warnings.slice(0, 5).map((text) => [...text].slice(0, 240).join('')) }
+  if (patch.length === 0) return { uid, allowed: true, ...warnings }
+  return { uid, allowed: true, ...warnings, patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') }
+}
