@@ -121,20 +121,18 @@ function tally(replies: readonly Reply[]): Partial<Record<Verdict, number>> {
 
 const repeat = <T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: count }, (_, index) => make(index)))
 
-let isWatched = true
 let peakBytes = 0
+let watch: NodeJS.Timeout | undefined
 beforeAll(() => {
-  const look = async (): Promise<void> => {
-    while (isWatched) {
-      peakBytes = Math.max(peakBytes, await scene.metric('bylaw_process_resident_memory_bytes').catch(() => 0))
-      await sleep(250)
+  watch = setInterval(() => {
+    const look = async (): Promise<void> => {
+      peakBytes = Math.max(peakBytes, await scene.metric('bylaw_process_resident_memory_bytes'))
     }
-  }
-  void look()
+    // While the process is paused it does not tell.
+    look().catch(() => undefined)
+  }, 250)
 })
-afterAll(() => {
-  isWatched = false
-})
+afterAll(() => clearInterval(watch))
 
 // Whatever was done to it: it judges rightly, at once and by itself.
 afterEach(async () => {
