@@ -105,6 +105,7 @@ class BylawOperator {
   }
 
   async start(): Promise<void> {
+    if (this.#flags.evidenceDir !== undefined) this.#logger.warn('evidence is not written by this version', { folder: this.#flags.evidenceDir })
     await this.#serveHealth()
     await this.#readKubernetesVersion()
     await this.#ensureNamespace()

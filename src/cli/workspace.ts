@@ -21,6 +21,7 @@ import {
 } from '../api/index.ts'
 import type { ParamReader } from '../decide/index.ts'
 import type { NamespaceState } from '../rules/index.ts'
+import { asDecoded } from './as-decoded.ts'
 import type { SourceDocument } from './files.ts'
 
 /** An exception as it was parsed and as it stands in its file. */
@@ -69,6 +70,7 @@ function readOwn(own: Own, { file, value }: SourceDocument): void {
     case 'EnforcementProfile': {
       const parsed = parseEnforcementProfile(value)
       if (!parsed.ok) report(parsed.error)
+      else if (own.profile !== undefined) own.mistakes.push(`${file}: EnforcementProfile ${parsed.value.metadata.name} stands more than once`)
       else own.profile = parsed.value
       return
     }
@@ -105,7 +107,7 @@ export function openWorkspace(documents: readonly SourceDocument[], environment:
   if (environment !== undefined && !environments.some(({ name }) => name === environment)) {
     return err([`--environment: the profile has no environment \`${environment}\`, only ${environments.map(({ name }) => `\`${name}\``).join(', ')}`])
   }
-  const objects = documents.map(({ value }) => value).filter(isKubernetesObject)
+  const objects = documents.map(({ value }) => asDecoded(value)).filter(isKubernetesObject)
   const namespaces = new Map(
     objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Namespace').map((object) => [object.metadata.name ?? '', object]),
   )

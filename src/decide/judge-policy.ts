@@ -125,12 +125,14 @@ class PolicyJudgement {
           : new Lazy(() => ({ ok: false, error: { code: 'EvaluationFailed', message: `the namespace could not be read: ${namespace.reason}` } }))
     const bindings: Record<string, unknown> = { object, oldObject, request: request.wire, namespaceObject, params }
     for (const { name, expression } of this.#candidate.policy.variables) {
-      bindings[`variables.${name}`] = new Lazy((): Result<CelValue, EvaluationError> => {
+      const compute = (): Result<CelValue, EvaluationError> => {
         const value = evaluate(expression, bindings, this.#budget)
         if (value.ok) return value
         const { code, message } = value.error
         return { ok: false, error: { code: code === 'CostExceeded' || code === 'DeadlineExceeded' ? code : 'EvaluationFailed', message } }
-      })
+      }
+      // With its program an explanation can follow the variable into the object.
+      bindings[`variables.${name}`] = new Lazy(compute, expression.ok ? { program: expression.value, bindings } : undefined)
     }
     return bindings
   }
