@@ -98,9 +98,12 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
 function isLaxer(before: EnforcementProfile, after: EnforcementProfile): boolean {
   if (before.spec.namespaceLabel !== after.spec.namespaceLabel || before.spec.defaultEnvironment !== after.spec.defaultEnvironment) return true
   if (before.spec.protectedNamespaceLabels.some((label) => !after.spec.protectedNamespaceLabels.includes(label))) return true
-  return before.spec.environments.some(({ name, levels }) => {
-    const now = after.spec.environments.find((environment) => environment.name === name)
-    return now === undefined || SEVERITIES.some((severity) => rankOfLevel(now.levels[severity]) < rankOfLevel(levels[severity]))
+  if (before.spec.environments.some(({ name }) => after.spec.environments.every((environment) => environment.name !== name))) return true
+  return after.spec.environments.some(({ name, levels }) => {
+    const was = before.spec.environments.find((environment) => environment.name === name)
+    // A label that named no environment counted as the strictest of all.
+    const known = was === undefined ? before.spec.environments : [was]
+    return SEVERITIES.some((severity) => known.some((environment) => rankOfLevel(levels[severity]) < rankOfLevel(environment.levels[severity])))
   })
 }
 
@@ -141,7 +144,11 @@ export async function guardEnvironment(request: AdmissionRequest, dependencies: 
   const missing = names.filter((_name, index) => answers[index] !== true)
   if (missing.length > 0) {
     const list = missing.map((name) => `\`${name}\``).join(' and ')
-    const message = `moving a namespace from environment \`${before}\` to \`${after}\` needs the verb \`assign\` on \`environments.bylaw.dev\` ${list}, which \`${userInfo.username}\` does not have`
+    const what =
+      before === after
+        ? `changing a guarded label of a namespace in environment \`${before}\``
+        : `moving a namespace from environment \`${before}\` to \`${after}\``
+    const message = `${what} needs the verb \`assign\` on \`environments.bylaw.dev\` ${list}, which \`${userInfo.username}\` does not have`
     return denial(uid, message)
   }
   const isKnown = environments.some(({ name }) => name === after)

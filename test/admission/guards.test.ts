@@ -198,12 +198,16 @@ describe('the profile', () => {
   })
   const judge = (next: Json | null, may?: (question: AccessQuestion) => boolean, inForce?: EnforcementProfile, changes: Json = {}) =>
     ask(guardResources, next, { ...resource('enforcementprofiles'), ...changes }, may, inForce)
+  const STRICT = { critical: 'Deny', high: 'Deny', medium: 'Warn', low: 'Warn' }
   const EVERY: AccessQuestion = { group: 'bylaw.dev', resource: 'environments', verb: 'assign', name: '*' }
 
   test.each<[string, Json]>([
     ['the same as before', {}],
     ['stricter', environments({ dev: { high: 'Warn' } })],
-    ['with one more environment', { environments: [...defaultEnforcementProfile().spec.environments, { name: 'qa', levels: CRITICAL_ONLY }] }],
+    [
+      'with one more environment that is as strict as the strictest',
+      { environments: [...defaultEnforcementProfile().spec.environments, { name: 'qa', levels: STRICT }] },
+    ],
   ])('%s is admitted without a question', async (_, spec) => {
     expect(await judge(object(spec), () => false)).toEqual({ response: ALLOWED, questions: [] })
   })
@@ -212,6 +216,10 @@ describe('the profile', () => {
     ['laxer in one cell', environments({ dev: { critical: 'Observe' } })],
     ['laxer in one cell and stricter in another', environments({ dev: { critical: 'Observe', low: 'Warn' } })],
     ['without one of its environments', { environments: defaultEnforcementProfile().spec.environments.filter(({ name }) => name !== 'dev') }],
+    [
+      'with one more environment that is laxer than its label was',
+      { environments: [...defaultEnforcementProfile().spec.environments, { name: 'qa', levels: CRITICAL_ONLY }] },
+    ],
     ['with another label', { namespaceLabel: 'example.com/stage' }],
     ['with another default', { defaultEnvironment: 'dev', allowLaxDefault: true }],
   ])('%s needs a right on every environment', async (_, spec) => {
