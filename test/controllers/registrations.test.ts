@@ -74,7 +74,7 @@ describe('a policy', () => {
   const SETTINGS = ['CREATE+UPDATE configmaps.v1. Namespaced']
 
   test('is called in each environment by how strict it is there, and for what is protected', () => {
-    expect(overview([policy('p')])).toEqual({ 'dev-ignore': SETTINGS, 'staging-ignore': SETTINGS, 'prod-fail': SETTINGS, protected: SETTINGS })
+    expect(overview([policy('p')])).toEqual({ 'dev-ignore': SETTINGS, 'staging-ignore': SETTINGS, 'prod-fail': SETTINGS, 'prod-left-out': SETTINGS })
   })
 
   test('has entries that choose their namespaces', () => {
@@ -83,7 +83,7 @@ describe('a policy', () => {
     const name = { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: PROTECTED }
     expect(find(webhooks, 'dev-ignore').namespaceSelector).toEqual({ matchExpressions: [{ ...label, operator: 'In', values: ['dev'] }] })
     expect(find(webhooks, 'prod-fail').namespaceSelector).toEqual({ matchExpressions: [{ ...label, operator: 'NotIn', values: ['dev', 'staging'] }, name] })
-    expect(find(webhooks, 'protected').namespaceSelector).toEqual({})
+    expect(find(webhooks, 'prod-left-out').namespaceSelector).toEqual({ matchExpressions: [{ ...label, operator: 'NotIn', values: ['dev', 'staging'] }] })
   })
 
   test('is a whole entry, every field spelt out', () => {
@@ -115,7 +115,7 @@ describe('a policy', () => {
 
   test('that denies in a strict environment alone fails closed for labels that mean nothing, too', () => {
     const dev = policy('p', { severity: 'low', enforcement: { environments: [{ name: 'dev', level: 'Deny' }] } })
-    expect(Object.keys(overview([dev]))).toEqual(['dev-fail', 'staging-ignore', 'prod-fail', 'protected'])
+    expect(Object.keys(overview([dev]))).toEqual(['dev-fail', 'dev-left-out', 'staging-ignore', 'prod-fail', 'prod-left-out'])
   })
 
   test('on Pods is called for all that makes or changes them, and for nothing else', () => {
@@ -140,7 +140,7 @@ describe('a policy', () => {
     const roles = policy('p', { matchConstraints: on('clusterroles', { group: 'rbac.authorization.k8s.io' }) })
     expect(overview([roles])).toEqual({
       'cluster-fail': ['CREATE+UPDATE clusterroles.v1.rbac.authorization.k8s.io Cluster'],
-      protected: ['CREATE+UPDATE clusterroles.v1.rbac.authorization.k8s.io Cluster'],
+      'cluster-left-out': ['CREATE+UPDATE clusterroles.v1.rbac.authorization.k8s.io Cluster'],
     })
   })
 
@@ -150,7 +150,7 @@ describe('a policy', () => {
       'namespaces-dev-ignore': namespaces,
       'namespaces-staging-ignore': namespaces,
       'namespaces-prod-fail': namespaces,
-      protected: namespaces,
+      'namespaces-prod-left-out': namespaces,
     })
   })
 
@@ -159,12 +159,13 @@ describe('a policy', () => {
       'dev-ignore',
       'staging-ignore',
       'prod-fail',
+      'prod-left-out',
       'cluster-fail',
-      'protected',
+      'cluster-left-out',
     ])
     expect(Object.keys(overview([policy('p', { matchConstraints: on('widgets', { group: 'example.com', scope: 'Cluster' }) })]))).toEqual([
       'cluster-fail',
-      'protected',
+      'cluster-left-out',
     ])
   })
 })
@@ -177,13 +178,13 @@ describe('several policies', () => {
       policy('c', { matchConstraints: on('configmaps', { operations: ['DELETE'] }) }),
     ]
     const webhooks = webhooksFor(policies).filter((webhook) => !isGuard(webhook))
-    expect(webhooks.map(shortName)).toEqual(['dev-ignore', 'staging-ignore', 'prod-fail', 'protected'])
+    expect(webhooks.map(shortName)).toEqual(['dev-ignore', 'staging-ignore', 'prod-fail', 'prod-left-out'])
     expect(called(find(webhooks, 'prod-fail'))).toEqual(['CREATE+DELETE+UPDATE configmaps.v1. Namespaced', 'CREATE+UPDATE services.v1. Namespaced'])
   })
 
   test('never stand in both kinds of entry for one resource: the one that fails closed has it', () => {
     const webhooks = webhooksFor([policy('strict'), policy('mild', { severity: 'low' })])
-    expect(webhooks.filter((webhook) => !isGuard(webhook)).map(shortName)).toEqual(['dev-ignore', 'staging-ignore', 'prod-fail', 'protected'])
+    expect(webhooks.filter((webhook) => !isGuard(webhook)).map(shortName)).toEqual(['dev-ignore', 'staging-ignore', 'prod-fail', 'prod-left-out'])
   })
 
   test('with a wildcard among them leave to the entry that fails open only what the other does not have', () => {

@@ -110,7 +110,6 @@ class RegistrationBuilder {
   readonly #options: RegistrationOptions
   readonly #environments: readonly string[]
   readonly webhooks: Webhook[] = []
-  readonly #failCells: Cell[] = []
 
   constructor(ruleSet: RuleSet, options: RegistrationOptions) {
     this.#ruleSet = ruleSet
@@ -190,6 +189,8 @@ class RegistrationBuilder {
     failurePolicy: 'Fail' | 'Ignore',
     cells: readonly Cell[],
     extra: {
+      /** What tells the entry from the others of its zone. */
+      readonly title: string
       readonly selector: readonly SelectorRequirement[]
       readonly conditions: (part: readonly Cell[]) => readonly { readonly name: string; readonly expression: string }[]
     },
@@ -197,7 +198,7 @@ class RegistrationBuilder {
     const { selector, conditions } = this.#zoneFilter(zone)
     const kind = failurePolicy.toLowerCase()
     for (const [index, part] of splitByVersion(cells).entries()) {
-      const name = `${this.#zoneName(zone)}-${kind}${lane === 'equivalent' ? '' : `-${lane}`}${index === 0 ? '' : `-${index + 1}`}`
+      const name = `${this.#zoneName(zone)}-${extra.title}${lane === 'equivalent' ? '' : `-${lane}`}${index === 0 ? '' : `-${index + 1}`}`
       this.#add({
         name,
         path: `/validate/${kind}/${lane}`,
@@ -226,31 +227,27 @@ class RegistrationBuilder {
       // In another version than the part asks for, the object is another call's: there the part must not be left out.
       const overlapping = (part: readonly Cell[]): readonly Cell[] =>
         fail.filter((cell) => part.some((other) => shareVersion(cell, other) && overlaps(cell, other)))
-      this.#failCells.push(...fail)
       const isInNamespaces = zone.kind === 'environment' && protectedNamespaces.length > 0
       this.#addParts(zone, lane, 'Fail', fail, {
+        title: 'fail',
         selector: isInNamespaces ? [{ key: NAME_LABEL, operator: 'NotIn', values: protectedNamespaces }] : [],
         conditions: () => [{ name: 'standing-exclusion', expression: `!(${STANDING_EXCLUSION})` }],
       })
+      // What the `Fail` entry leaves out is still judged while Bylaw is up.
+      const leftOut = zone.kind === 'environment' ? leftOutCondition(protectedNamespaces) : STANDING_EXCLUSION
+      this.#addParts(zone, lane, 'Ignore', fail, {
+        title: 'left-out',
+        selector: [],
+        conditions: () => [{ name: 'left-out-of-the-fail-entry', expression: leftOut }],
+      })
       this.#addParts(zone, lane, 'Ignore', ignore, {
+        title: 'ignore',
         selector: [],
         conditions: (part) => {
           const cells = overlapping(part)
           return cells.length === 0 ? [] : [{ name: 'not-in-the-fail-entry', expression: noneOf(cells) }]
         },
       })
-    }
-  }
-
-  /** What `Fail` entries leave out is still judged while Bylaw is up. */
-  addProtected(): void {
-    const condition = { name: 'left-out-of-fail-entries', expression: leftOutCondition(this.#options.protectedNamespaces) }
-    for (const lane of LANES) {
-      const cells = unique(this.#failCells.filter((cell) => cell.lane === lane))
-      for (const [index, part] of splitByVersion(cells).entries()) {
-        const name = `protected${lane === 'equivalent' ? '' : `-${lane}`}${index === 0 ? '' : `-${index + 1}`}`
-        this.#add({ name, path: `/validate/ignore/${lane}`, rules: toRules(part), failurePolicy: 'Ignore', isExact: lane === 'exact', conditions: [condition] })
-      }
     }
   }
 
@@ -326,6 +323,5 @@ export function computeWebhooks(ruleSet: RuleSet, options: RegistrationOptions):
   const builder = new RegistrationBuilder(ruleSet, options)
   builder.addGuards()
   for (const zone of builder.zones()) builder.addZone(zone)
-  builder.addProtected()
   return builder.webhooks
 }

@@ -23,8 +23,7 @@ export const STANDING_EXCLUSION: string = [
 /** True for what a `Fail` entry leaves out, by the standing exclusion or because its namespace is protected. */
 export function leftOutCondition(protectedNamespaces: readonly string[]): string {
   if (protectedNamespaces.length === 0) return STANDING_EXCLUSION
-  const isNamespaceObject = "request.resource.group == '' && request.resource.resource == 'namespaces'"
-  return `${STANDING_EXCLUSION} || (!(${isNamespaceObject}) && has(request.namespace) && request.namespace in ${listOf(protectedNamespaces)})`
+  return `${STANDING_EXCLUSION} || (has(request.namespace) && request.namespace in ${listOf(protectedNamespaces)})`
 }
 
 /** True for a Namespace object that belongs to the environment; the default one has those without a label and those whose label means nothing. */
