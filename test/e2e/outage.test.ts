@@ -142,8 +142,8 @@ describe('an API server that is started again while Bylaw is dead, and a policy 
       const lease: Json = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'b', namespace: 'in-prod' } }
       const event = async (name: string) => scene.plane.waitForAuditEvent(({ verb, objectRef }) => verb === 'create' && objectRef?.name === name)
       await scene.put(lease)
-      expect(Object.keys((await event('b')).annotations ?? {})).toContain('bylaw-protected-any.validate.bylaw.dev/decision')
-      expect(listAt(await scene.entries()).map((entry) => at(entry, 'name'))).toContain('bylaw-protected-any.validate.bylaw.dev')
+      expect(Object.keys((await event('b')).annotations ?? {})).toContain('bylaw-prod-left-out-any.validate.bylaw.dev/decision')
+      expect(listAt(await scene.entries()).map((entry) => at(entry, 'name'))).toContain('bylaw-prod-left-out-any.validate.bylaw.dev')
     },
     TEST_MS,
   )
