@@ -33,7 +33,7 @@ const OPERATOR_NAME = 'bylaw-operator'
 /** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
 const VITAL_NAMESPACES = ['kube-system', 'kube-node-lease']
 const MAX_REVIEWS = 2048
-const MAX_HELD_BYTES = 256 * 1024 * 1024
+const MAX_HELD_BYTES = 64 * 1024 * 1024
 /** Kept back from the time that the API server waits, so that our answer is the one that counts. */
 const ANSWER_RESERVE_MS = 1000
 const STOP_GRACE_MS = 10_000

@@ -15,6 +15,7 @@ import {
 import type { CompileIssue } from './issue.ts'
 import { compileSelectors } from './match.ts'
 import type { CompiledExpression, CompiledPolicy, NamedExpression, PolicyIdentity, Rule } from './rule-set.ts'
+import { sideDoorIssues } from './side-doors.ts'
 
 const DYN: CelType = { kind: 'dyn' }
 const BOOL: readonly CelType[] = [{ kind: 'bool' }]
@@ -137,7 +138,7 @@ export function compilePolicy(policy: Policy, options: CompileOptions = {}): Com
     matchConditions,
     variables,
     rules,
-    issues: [...compiler.issues, ...notYetSupported(policy)],
+    issues: [...compiler.issues, ...sideDoorIssues(policy), ...notYetSupported(policy)],
   }
 }
 

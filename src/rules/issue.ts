@@ -1,5 +1,12 @@
 /** What can be wrong with a policy, for its author. */
-export type CompileIssueCode = 'InvalidField' | 'InvalidExpression' | 'UnsupportedVariable' | 'UnknownEnvironment' | 'UnknownField' | 'NotYetSupported'
+export type CompileIssueCode =
+  | 'InvalidField'
+  | 'InvalidExpression'
+  | 'UnsupportedVariable'
+  | 'UnknownEnvironment'
+  | 'UnknownField'
+  | 'SideDoor'
+  | 'NotYetSupported'
 
 /** A mistake in a policy, or something about it that its author should know. Data, not an exception: one never hides the next. */
 export interface CompileIssue {
