@@ -409,7 +409,12 @@ class BylawOperator {
   async #ensureNamespace(): Promise<void> {
     const address = { group: '', version: 'v1', resource: 'namespaces', name: this.#namespace }
     if ((await this.#cluster.find(address)) !== undefined) return
-    await this.#cluster.create(address, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.#namespace } })
+    try {
+      await this.#cluster.create(address, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.#namespace } })
+    } catch (error) {
+      // Another replica has just made it.
+      if (!(error instanceof OperationalError && error.code === 'KubeConflict')) throw error
+    }
   }
 }
 

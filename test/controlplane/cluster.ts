@@ -147,7 +147,7 @@ export function connect(connection: Connection): Cluster {
       const message = httpsRequest(`${url}${path}`, { method, headers, agent, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
         text(response).then((content) => {
           const isJson = response.headers['content-type']?.startsWith('application/json') ?? false
-          resolve({ status: response.statusCode ?? 0, body: isJson ? JSON.parse(content) : content, warnings: warningTexts(response.rawHeaders) })
+          resolve({ status: response.statusCode ?? 0, body: isJson ? parseBody(content) : content, warnings: warningTexts(response.rawHeaders) })
         }, reject)
       })
       message.on('error', reject)
@@ -191,6 +191,15 @@ export function connect(connection: Connection): Cluster {
         () => `namespace \`${name}\` has no service account after ${WAIT_MS} ms`,
       )
     },
+  }
+}
+
+/** A watch is answered with a line for each event: that is text, as what is no JSON at all. */
+function parseBody(content: string): unknown {
+  try {
+    return JSON.parse(content)
+  } catch {
+    return content
   }
 }
 

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { at, ENFORCED_MS, everywhere, on, policyOf, SCENE_MS, TEST_MS } from '../e2e/scene.ts'
 import type { Operator } from '../support/operator.ts'
 import { metricOf, ReplicaScene } from './replicas.ts'
 
 const DRIFT = 'bylaw_registration_drift_total'
 const DENIES = policyOf('no-bad-pod', "object.metadata.name != 'bad'", { enforcement: everywhere('Deny') })
+
+jest.setTimeout(TEST_MS)
 
 let scene: ReplicaScene
 let first: Operator

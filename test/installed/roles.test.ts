@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import { at, configMap, listAt, policyOf, SCENE_MS, Scene, TEST_MS } from '../e2e/scene.ts'
 import { install, LIKE_A_CLUSTER, linesOf, readRole } from './installation.ts'
@@ -48,6 +48,8 @@ const OTHERS: typeof KINDS = {
   ...KINDS,
   policyexceptions: { path: `${BYLAW}/namespaces/bank/policyexceptions`, stored: exception('bank', 'stored'), fresh: exception('bank', 'fresh') },
 }
+
+jest.setTimeout(TEST_MS)
 
 let scene: Scene
 

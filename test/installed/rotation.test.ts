@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import { everywhere, policyOf, SCENE_MS, TEST_MS } from '../e2e/scene.ts'
 import type { Operator } from '../support/operator.ts'
 import { metricOf, ReplicaScene } from './replicas.ts'
@@ -10,6 +10,8 @@ const ROTATIONS = 3
 /** API servers know of a registration a little later than it was written. */
 const LATE_MS = 3000
 const SAMPLE_MS = 100
+
+jest.setTimeout(TEST_MS)
 
 let scene: ReplicaScene
 let replicas: readonly Operator[] = []
