@@ -19,6 +19,8 @@ export interface OperatorOptions {
   /** Where the API server reaches the door; `Service` is through the Service of the installation, as from a Pod. */
   readonly admissionUrl?: string | 'Service'
   readonly flags?: readonly string[]
+  /** Path of the program; from source without it. */
+  readonly program?: string
   /** How long to wait until it is ready. */
   readonly readyMs?: number
   /** Further variables of its environment. */
@@ -70,7 +72,7 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
     ...(options.flags ?? []),
   ]
   const node = join(ROOT, 'node_modules/.bin/node')
-  const tied: TiedProcess = await startTied(node, ['--disable-warning=ExperimentalWarning', join(ROOT, 'src/main.ts'), 'operator', ...flags], {
+  const tied: TiedProcess = await startTied(node, ['--disable-warning=ExperimentalWarning', join(ROOT, options.program ?? 'src/main.ts'), 'operator', ...flags], {
     cwd: ROOT,
     env: { ...process.env, ...options.env },
     logFile,
