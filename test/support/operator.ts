@@ -72,11 +72,15 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
     ...(options.flags ?? []),
   ]
   const node = join(ROOT, 'node_modules/.bin/node')
-  const tied: TiedProcess = await startTied(node, ['--disable-warning=ExperimentalWarning', join(ROOT, options.program ?? 'src/main.ts'), 'operator', ...flags], {
-    cwd: ROOT,
-    env: { ...process.env, ...options.env },
-    logFile,
-  })
+  const tied: TiedProcess = await startTied(
+    node,
+    ['--disable-warning=ExperimentalWarning', join(ROOT, options.program ?? 'src/main.ts'), 'operator', ...flags],
+    {
+      cwd: ROOT,
+      env: { ...process.env, ...options.env },
+      logFile,
+    },
+  )
   const log = (): string => readFileSync(logFile, 'utf8')
   const readiness = async (): Promise<number> => (await get(healthPort, '/readyz')).status
   for (const until = Date.now() + readyMs; ; await sleep(50)) {
