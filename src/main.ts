@@ -7,6 +7,7 @@ import { AdmissionServer, makeHealthApp, makeMetricsApp } from './admission/inde
 import { type AdmissionRequest, type Config, describeFieldIssue, isRecord, OperationalError, parseConfig } from './api/index.ts'
 import { type ClusterFlags, type ExceptionClient, type OperatorFlags, runProgram } from './cli/index.ts'
 import {
+  breakGlassWebhook,
   CertificateSync,
   computeMutatingWebhooks,
   computeWebhooks,
@@ -26,7 +27,7 @@ import {
 import type { Decision } from './decide/index.ts'
 import { DecisionCounter, type Logger, Metrics, makeLogger } from './evidence/index.ts'
 import { KubeClient, KubeCluster, KubeExceptions, loadKubeConfig, ownPodNamespace, WatchingOperator } from './kube/index.ts'
-import { RuleSetStore } from './rules/index.ts'
+import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from './rules/index.ts'
 
 const VERSION = '0.1.0'
 const OPERATOR_NAME = 'bylaw-operator'
@@ -146,7 +147,11 @@ class BylawOperator {
       onRegistered: () => status.request(),
     }
     const registrations = new RegistrationSync({ ...registering, type: 'Validating', webhooks: (ruleSet) => computeWebhooks(ruleSet, registration()) })
-    const stamping = new RegistrationSync({ ...registering, type: 'Mutating', webhooks: () => computeMutatingWebhooks(registration()) })
+    const stamping = new RegistrationSync({
+      ...registering,
+      type: 'Mutating',
+      webhooks: () => [...computeMutatingWebhooks(registration()), breakGlassWebhook(registration(), this.#namespace)],
+    })
     const policies: PolicySync = new PolicySync({
       cluster,
       store: this.#store,
@@ -165,6 +170,7 @@ class BylawOperator {
       logger,
       onRuleSet: (ruleSet) => {
         this.#metrics.recordRuleSet(ruleSet)
+        this.#tellBreakGlass(ruleSet, events)
         if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
         status.request()
         schemas.request()
@@ -373,6 +379,15 @@ class BylawOperator {
     if (state instanceof Promise || state.kind !== 'found') return
     const note = `the label names environment \`${environment.label}\`, which the profile does not have: the strictest level of each policy counts`
     events.write({ regarding: state.object, type: 'Warning', reason: 'EnvironmentUnknown', action: 'Judge', note })
+  }
+
+  #tellBreakGlass({ breakGlass }: RuleSet, events: EventWriter): void {
+    if (breakGlass === undefined || !isInForce(breakGlass, new Date())) return
+    const { account, until, reason, owner } = breakGlass
+    this.#logger.warn('break-glass: no policy refuses anything', { account, until, reason, owner })
+    const regarding = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: BREAK_GLASS.name, namespace: this.#namespace } }
+    const note = `\`${account}\` turned every policy down to warnings until ${until}: ${reason}; owner ${owner}`
+    events.write({ regarding, type: 'Warning', reason: 'BreakGlass', action: 'TurnDown', note })
   }
 
   #notReadyReason(): string | undefined {

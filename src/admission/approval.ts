@@ -46,6 +46,13 @@ async function missingFor(exception: PolicyException, user: UserInfo, { mayAcces
   return names.filter((_name, index) => answers[index] !== true)
 }
 
+/** Who brought the spec to what it is: whoever changes it now, else whom the mark tells. Whoever only touches an exception without a mark is not its author. */
+function authorOf(oldObject: KubernetesObject | null, digest: string, requester: string, key: string): string | undefined {
+  const before = oldObject === null ? undefined : parsePolicyException(oldObject)
+  if (oldObject === null || before?.ok !== true || specDigestOf(before.value) !== digest) return requester
+  return changedBy(oldObject, digest, key)
+}
+
 /**
  * Decides about the approval of an exception at a write of it. An unchanged spec keeps its valid stamp whatever the request
  * says; a changed one is pending until somebody with the verb approves its digest; nothing else than our seal makes a stamp.
@@ -62,16 +69,16 @@ export async function judgeApproval(
   const written = annotationsOf(object)
   const stored = annotationsOf(oldObject)
   const base = withoutStamps(written)
-  const author = (oldObject === null ? undefined : changedBy(oldObject, digest, key)) ?? userInfo.username
-  base[ANNOTATIONS.changedBy] = sealChange({ account: author, specDigest: digest }, key)
+  const author = authorOf(oldObject, digest, userInfo.username, key)
+  if (author !== undefined) base[ANNOTATIONS.changedBy] = sealChange({ account: author, specDigest: digest }, key)
 
-  // A stored stamp first, then one that came along: a restored exception keeps what our key sealed for it.
-  for (const source of [stored, written]) {
-    const verdict = verifyStamp(exception, source, key)
-    const text = source[ANNOTATIONS.approval]
-    if (verdict.kind === 'valid' && text !== undefined) return { kind: 'admitted', annotations: { ...base, [ANNOTATIONS.approval]: text }, warnings: [] }
-    if (verdict.kind === 'forged' && source === written && text !== stored[ANNOTATIONS.approval]) dependencies.onForged(object, userInfo.username)
-  }
+  const kept = stored[ANNOTATIONS.approval]
+  const uid = oldObject?.metadata.uid
+  if (kept !== undefined && verifyStamp(exception, stored, key, uid).kind === 'valid')
+    return { kind: 'admitted', annotations: { ...base, [ANNOTATIONS.approval]: kept }, warnings: [] }
+  // Only what is stored is carried over: a stamp that comes along may be of an exception that was deleted to revoke it.
+  const brought = written[ANNOTATIONS.approval]
+  if (brought !== kept && verifyStamp(exception, written, key, uid).kind === 'forged') dependencies.onForged(object, userInfo.username)
 
   const asked = written[ANNOTATIONS.approve] === stored[ANNOTATIONS.approve] ? undefined : written[ANNOTATIONS.approve]
   const isAutomatic = asked === undefined && dependencies.isAutomatic(userInfo.username, namespace)
@@ -80,6 +87,7 @@ export async function judgeApproval(
   if (asked === undefined && !isAutomatic) return pending(howTo)
   if (exception.metadata.name === '' || object.metadata.name === undefined)
     return pending('an exception without a name cannot be approved; approve it once it has one')
+  const unknown = exception.spec.policies.filter(({ name }) => policyOf(name, dependencies) === undefined).map(({ name }) => `\`${name}\``)
   const missing = await missingFor(exception, userInfo, dependencies)
   if (isAutomatic && missing.length > 0) return pending(howTo)
   if (missing.length > 0) {
@@ -88,9 +96,14 @@ export async function judgeApproval(
   }
   if (asked !== undefined && asked !== digest)
     return { kind: 'refused', message: `${ANNOTATIONS.approve}: the spec is not the one that was approved: its digest is ${digest}` }
-  if (dependencies.isFourEyes && author === userInfo.username) {
-    return isAutomatic ? pending(howTo) : { kind: 'refused', message: `\`${userInfo.username}\` changed this exception last: somebody else has to approve it` }
+  if (dependencies.isFourEyes && (author === undefined || author === userInfo.username)) {
+    const message =
+      author === undefined
+        ? 'who changed this exception last is not known: its spec has to be written again before it can be approved'
+        : `\`${userInfo.username}\` changed this exception last: somebody else has to approve it`
+    return isAutomatic ? pending(howTo) : { kind: 'refused', message }
   }
+  if (unknown.length > 0) return pending(`there is no policy ${unknown.join(', ')} yet; approve it once there is`)
   const stamp = sealStamp(
     {
       approver: userInfo.username,
@@ -99,19 +112,23 @@ export async function judgeApproval(
       namespace,
       name: exception.metadata.name,
       via: isAutomatic ? 'automatic' : 'approve',
+      ...(uid === undefined ? {} : { uid }),
     },
     key,
   )
   return { kind: 'admitted', annotations: { ...base, [ANNOTATIONS.approval]: stamp }, warnings: limits(exception, dependencies) }
 }
 
+const policyOf = (name: string, { ruleSet }: ApprovalDependencies) => ruleSet()?.policies.find(({ identity }) => identity.name === name)
+
 /** What the policies make of the exception's end. */
-function limits({ spec }: PolicyException, { ruleSet, now }: ApprovalDependencies): readonly string[] {
+function limits({ spec }: PolicyException, dependencies: ApprovalDependencies): readonly string[] {
+  const { now } = dependencies
   const wantedMs = Date.parse(spec.expiresAt)
   if (wantedMs <= now().getTime()) return [`the exception has expired at ${spec.expiresAt}`]
   return spec.policies.flatMap(({ name, rules }) => {
-    const policy = ruleSet()?.policies.find(({ identity }) => identity.name === name)
-    if (policy === undefined) return [`there is no policy \`${name}\` yet`]
+    const policy = policyOf(name, dependencies)
+    if (policy === undefined) return []
     const { allowed, maxDuration } = policy.policy.spec.exceptions
     if (!allowed) return [`policy \`${name}\` allows no exceptions: this one waives nothing of it`]
     const unknown = rules.filter((rule) => rule !== '*' && !policy.rules.some((known) => known.name === rule))
@@ -124,7 +141,7 @@ function limits({ spec }: PolicyException, { ruleSet, now }: ApprovalDependencie
 const pointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** The JSON patch that gives an object these annotations, and none of the stamps that it came with. */
-function patchTo(object: KubernetesObject, wanted: Annotations): readonly unknown[] {
+export function patchTo(object: KubernetesObject, wanted: Annotations): readonly unknown[] {
   const present = annotationsOf(object)
   if (object.metadata.annotations === undefined) return Object.keys(wanted).length === 0 ? [] : [{ op: 'add', path: '/metadata/annotations', value: wanted }]
   const removed = Object.keys(present).filter((key) => wanted[key] === undefined)

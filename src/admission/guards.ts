@@ -76,14 +76,16 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
   const errors = compiled.issues.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) return refusal(uid, 'the policy', errors.map(describeIssue))
   const { paramKind, paramRef } = parsed.value.spec
-  if (paramKind !== undefined && paramRef?.name !== undefined) {
+  if (paramKind !== undefined && paramRef !== undefined) {
     const [group = '', version] = paramKind.apiVersion.includes('/') ? paramKind.apiVersion.split('/') : ['', paramKind.apiVersion]
-    const question = { group, resource: guessResource(paramKind.kind), verb: 'get', name: paramRef.name }
+    const question = { group, resource: guessResource(paramKind.kind), verb: paramRef.name === undefined ? 'list' : 'get', name: paramRef.name ?? '' }
     const isAllowed = await dependencies.mayAccess(userInfo, paramRef.namespace === undefined ? question : { ...question, namespace: paramRef.namespace })
     if (!isAllowed) {
       return denial(
         uid,
-        `spec.paramRef: \`${userInfo.username}\` may not get ${paramKind.kind} \`${paramRef.name}\` (${version ?? ''}), so it cannot be made a parameter`,
+        paramRef.name === undefined
+          ? `spec.paramRef: \`${userInfo.username}\` may not list ${paramKind.kind} (${version ?? ''}), so they cannot be made parameters`
+          : `spec.paramRef: \`${userInfo.username}\` may not get ${paramKind.kind} \`${paramRef.name}\` (${version ?? ''}), so it cannot be made a parameter`,
       )
     }
   }

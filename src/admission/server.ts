@@ -4,6 +4,7 @@ import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, pa
 import type { UndecidedReason } from '../evidence/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 import { type ApprovalDependencies, stampException } from './approval.ts'
+import { stampBreakGlass } from './break-glass.ts'
 import { type GuardDependencies, guardDefinitions, guardEnvironment, guardResources } from './guards.ts'
 import { type FailureClass, type ReviewDependencies, type Route, review, undecided } from './review.ts'
 
@@ -62,6 +63,7 @@ export class AdmissionServer {
       ['/guard/definitions', guardDefinitions],
       ['/guard/resources', (request) => guardResources(request, options.guards)],
       ['/stamp/exceptions', (request) => stampException(request, options.approval)],
+      ['/stamp/break-glass', (request) => stampBreakGlass(request, options.approval)],
       ['/guard/environment', (request) => guardEnvironment(request, options.guards)],
     ])
     const { deadlineMs } = options.review

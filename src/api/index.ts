@@ -20,7 +20,7 @@ export {
   objectName,
   parseApiVersion,
 } from './kubernetes.ts'
-export { compileSelector, isEmptySelector, type LabelSelectorLike } from './label-selector.ts'
+export { compileSelector, isEmptySelector, type LabelSelectorLike, printSelector } from './label-selector.ts'
 export { OperationalError, type OperationalErrorCode } from './operational-error.ts'
 export {
   API_VERSION,

@@ -31,6 +31,23 @@ function meets(labels: Labels, { key, operator, values = [] }: LabelSelectorRequ
   }
 }
 
+/** Writes a selector as the API server takes it in a query. */
+export function printSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelectorLike): string {
+  const print = ({ key, operator, values = [] }: LabelSelectorRequirementLike): string => {
+    switch (operator) {
+      case 'In':
+        return `${key} in (${values.join(',')})`
+      case 'NotIn':
+        return `${key} notin (${values.join(',')})`
+      case 'Exists':
+        return key
+      case 'DoesNotExist':
+        return `!${key}`
+    }
+  }
+  return [...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`), ...matchExpressions.map(print)].join(',')
+}
+
 /** Makes a test of labels from a selector; as in Kubernetes, `NotIn` also matches an absent label. */
 export function compileSelector(selector: LabelSelectorLike): (labels: Labels) => boolean {
   const exact = Object.entries(selector.matchLabels ?? {})

@@ -165,7 +165,12 @@ export function check({ policies, resources, environment, now, output, openapi =
 function compileOffline({ exception, object }: SourceException, now: Date) {
   const { compiled, issues } = compileException(exception, object, { approvalKey: '', ownNamespace: OWN_NAMESPACE })
   const { specDigest } = compiled
-  if (object.metadata.annotations?.[ANNOTATIONS.approve] !== specDigest) return { compiled, issues }
+  const approved = object.metadata.annotations?.[ANNOTATIONS.approve]
+  if (approved === undefined) return { compiled, issues }
+  if (approved !== specDigest) {
+    const approval = { kind: 'pending', reason: 'it was changed after it was approved' } as const
+    return { compiled: { ...compiled, approval }, issues }
+  }
   const { name, namespace = '' } = exception.metadata
   const stamp = { approver: OFFLINE_USER, approvedAt: now.toISOString(), specDigest, namespace, name, via: 'approve' } as const
   return { compiled: { ...compiled, approval: { kind: 'approved', stamp } as const }, issues }

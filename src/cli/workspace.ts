@@ -19,7 +19,7 @@ import {
   type ResourceType,
   type Result,
 } from '../api/index.ts'
-import type { ParamReader } from '../decide/index.ts'
+import { type ParamReader, selectParams } from '../decide/index.ts'
 import type { NamespaceState } from '../rules/index.ts'
 import { asDecoded } from './as-decoded.ts'
 import type { SourceDocument } from './files.ts'
@@ -118,7 +118,13 @@ export function openWorkspace(documents: readonly SourceDocument[], environment:
     policies: own.policies,
     profile: scoped,
     exceptions: own.exceptions,
-    params: (paramKind, { name, namespace }, requestNamespace) => {
+    params: (paramKind, paramRef, requestNamespace) => {
+      const { name, namespace } = paramRef
+      if (name === undefined) {
+        const ofKind = objects.filter(({ apiVersion, kind }) => apiVersion === paramKind.apiVersion && kind === paramKind.kind)
+        const isNamespaced = ofKind.some(({ metadata }) => metadata.namespace !== undefined)
+        return selectParams(ofKind, paramRef, isNamespaced ? (namespace ?? requestNamespace) : undefined)
+      }
       const found = objects.find(
         ({ apiVersion, kind, metadata }) =>
           apiVersion === paramKind.apiVersion &&

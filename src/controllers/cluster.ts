@@ -9,13 +9,15 @@ export interface ObjectAddress {
   readonly name: string
 }
 
-/** What is watched: a resource, one namespace of it, or the objects of one name. */
+/** What is watched: a resource, one namespace of it, or the objects of one name or with some labels. */
 export interface FollowTarget {
   readonly group: string
   readonly version: string
   readonly resource: string
   readonly namespace?: string
   readonly name?: string
+  /** As the API server takes it in a query. */
+  readonly labelSelector?: string
 }
 
 /** The objects of a watched resource, kept up to date. */

@@ -8,6 +8,7 @@ export { NamespaceSync } from './namespace-sync.ts'
 export { ParamSync } from './param-sync.ts'
 export { type ExceptionState, type PolicyState, PolicySync, type PolicySyncOptions } from './policy-sync.ts'
 export {
+  breakGlassWebhook,
   computeMutatingWebhooks,
   computeWebhooks,
   type RegistrationOptions,

@@ -1,5 +1,5 @@
-import { type ParamKind, type ParamRef, type Policy, parseApiVersion } from '../api/index.ts'
-import type { ParamReader, ParamState } from '../decide/index.ts'
+import { type ParamKind, type ParamRef, type Policy, parseApiVersion, printSelector } from '../api/index.ts'
+import { type ParamReader, type ParamState, selectParams } from '../decide/index.ts'
 import type { Cluster, DiscoveredResource, ObjectCache } from './cluster.ts'
 
 /** How long the first load waits for parameters that cannot be read. */
@@ -11,7 +11,7 @@ interface Followed {
   readonly isNamespaced: boolean
 }
 
-/** Watches the objects that policies name as their parameters, each by its name alone. */
+/** Watches the objects that policies name or select as their parameters, and no others. */
 export class ParamSync {
   readonly #cluster: Cluster
   readonly #findResource: (group: string, version: string, kind: string) => DiscoveredResource | undefined
@@ -29,16 +29,17 @@ export class ParamSync {
     const wanted = new Set<string>()
     for (const { spec } of policies) {
       const { paramKind, paramRef } = spec
-      if (paramKind === undefined || paramRef?.name === undefined) continue
+      if (paramKind === undefined || paramRef === undefined) continue
       const key = keyOf(paramKind, paramRef)
       wanted.add(key)
       if (this.#followed.has(key)) continue
       const { group, version } = parseApiVersion(paramKind.apiVersion)
       const resource = this.#findResource(group, version, paramKind.kind)
       if (resource === undefined) continue
-      const { name, namespace } = paramRef
+      const { name, namespace, selector } = paramRef
       const scope = resource.isNamespaced && namespace !== undefined ? { namespace } : {}
-      const cache = this.#cluster.follow({ group, version, resource: resource.resource, name, ...scope }, this.#onChange)
+      const which = name === undefined ? { labelSelector: printSelector(selector ?? {}) } : { name }
+      const cache = this.#cluster.follow({ group, version, resource: resource.resource, ...scope, ...which }, this.#onChange)
       this.#followed.set(key, { cache, sinceMs: Date.now(), isNamespaced: resource.isNamespaced })
     }
     for (const [key, { cache }] of this.#followed) {
@@ -60,9 +61,11 @@ export class ParamSync {
     if (!followed.cache.hasSynced) return { kind: 'unknown', reason: 'it has not been read yet' }
     const namespace = followed.isNamespaced ? (paramRef.namespace ?? requestNamespace) : undefined
     if (followed.isNamespaced && namespace === '') return { kind: 'unknown', reason: 'a cluster-scoped request has no namespace to look it up in' }
-    const object = followed.cache.get(paramRef.name ?? '', namespace)
+    if (paramRef.name === undefined) return selectParams(followed.cache.list(), paramRef, namespace)
+    const object = followed.cache.get(paramRef.name, namespace)
     return object === undefined ? { kind: 'missing' } : { kind: 'found', object }
   }
 }
 
-const keyOf = ({ apiVersion, kind }: ParamKind, { name = '', namespace = '' }: ParamRef): string => [apiVersion, kind, namespace, name].join('|')
+const keyOf = ({ apiVersion, kind }: ParamKind, { name = '', namespace = '', selector }: ParamRef): string =>
+  [apiVersion, kind, namespace, name, selector === undefined ? '' : `{${printSelector(selector)}}`].join('|')

@@ -12,6 +12,7 @@ import {
 import type { Logger } from '../evidence/index.ts'
 import {
   assembleRuleSet,
+  BREAK_GLASS,
   type CompiledException,
   type CompiledPolicy,
   type CompileIssue,
@@ -21,7 +22,9 @@ import {
   type RuleSet,
   type RuleSetStore,
   type ServedVersions,
+  verifyBreakGlass,
   type WorkloadController,
+  withBreakGlass,
 } from '../rules/index.ts'
 import type { Cluster, ObjectCache } from './cluster.ts'
 import { Loop } from './loop.ts'
@@ -64,6 +67,9 @@ const VERSION = 'v1'
 const SETTLE_MS = 50
 /** How often a held shrink is looked at again: its confirmation is no event of anything that is watched here. */
 const HELD_MS = 2000
+/** How long the first set waits for exceptions that cannot be read, and how often it is looked. */
+const PATIENCE_MS = 3000
+const UNREADY_MS = 250
 
 interface Remembered {
   readonly key: string
@@ -77,7 +83,9 @@ export class PolicySync {
   readonly #policies: ObjectCache
   readonly #profiles: ObjectCache
   readonly #exceptions: ObjectCache
+  readonly #breakGlass: ObjectCache
   readonly #remembered = new Map<string, Remembered>()
+  readonly #startedMs = Date.now()
   #profile: EnforcementProfile = defaultEnforcementProfile()
   #profileMistakes: readonly FieldIssue[] = []
   #states: readonly PolicyState[] = []
@@ -92,6 +100,8 @@ export class PolicySync {
     this.#policies = follow('policies')
     this.#profiles = follow('enforcementprofiles')
     this.#exceptions = follow('policyexceptions')
+    const glass = { group: '', version: 'v1', resource: 'configmaps', namespace: options.ownNamespace, name: BREAK_GLASS.name }
+    this.#breakGlass = options.cluster.follow(glass, () => this.request())
   }
 
   /** Asks for a run: something that the rule set depends on has changed. */
@@ -102,7 +112,7 @@ export class PolicySync {
   stop(): void {
     this.#loop.stop()
     clearTimeout(this.#heldTimer)
-    for (const cache of [this.#policies, this.#profiles, this.#exceptions]) cache.stop()
+    for (const cache of [this.#policies, this.#profiles, this.#exceptions, this.#breakGlass]) cache.stop()
   }
 
   /** The policies of this instance, as they were at the last run. */
@@ -135,21 +145,34 @@ export class PolicySync {
     return this.#isHeld
   }
 
+  /** Whether the exceptions, and what turns policies down, have been read, or have had their time: a first set without them would refuse what is waived. */
+  #hasExceptions(): boolean {
+    return (this.#exceptions.hasSynced && this.#breakGlass.hasSynced) || Date.now() - this.#startedMs > PATIENCE_MS
+  }
+
   async #run(): Promise<void> {
     if (!this.#policies.hasSynced || !this.#profiles.hasSynced) return
     this.#readProfile()
     this.#states = this.#readPolicies()
     this.#exceptionStates = this.#exceptions.list().map((object) => this.#readException(object))
     const compiled = this.#states.flatMap((state) => state.compiled ?? [])
-    const { params, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet } = this.#options
+    const { params, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet, approvalKey, ownNamespace } = this.#options
     params.follow(compiled.map(({ policy }) => policy))
-    if (store.snapshot() === undefined && !params.isReady()) return
+    if (store.snapshot() === undefined && !(params.isReady() && this.#hasExceptions())) {
+      // What is waited for may never come, and nothing else need happen.
+      clearTimeout(this.#heldTimer)
+      this.#heldTimer = setTimeout(() => this.request(), UNREADY_MS)
+      return
+    }
     const previous = store.snapshot()
+    const breakGlass = verifyBreakGlass(this.#breakGlass.get(BREAK_GLASS.name, ownNamespace), approvalKey())
     this.#isHeld = !(await shrinkGuard.mayReplace(previous, compiled.length))
     clearTimeout(this.#heldTimer)
     if (this.#isHeld && previous !== undefined) {
       this.#heldTimer = setTimeout(() => this.request(), HELD_MS)
-      onRuleSet(previous)
+      const kept = withBreakGlass(previous, breakGlass)
+      store.replace(kept)
+      onRuleSet(kept)
       return
     }
     const next = assembleRuleSet({
@@ -158,6 +181,7 @@ export class PolicySync {
       exceptions: this.#exceptionStates.flatMap((state) => state.compiled ?? []),
       workloadControllers,
       servedVersions,
+      breakGlass,
     })
     // The look-ups depend on what the cluster serves, which the revision does not tell: a new set is taken in any case.
     store.replace(next)

@@ -1,4 +1,4 @@
-import type { RuleSet } from '../rules/index.ts'
+import { isInForce, type RuleSet } from '../rules/index.ts'
 import type { Decision, Effect, ParamReference, RuleOutcome } from './decision.ts'
 import { environmentOf } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
@@ -18,10 +18,12 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
   const { request, namespace, now } = input
   const environment = environmentOf(ruleSet, request, namespace)
   const namespaceResourceVersion = namespace.kind === 'found' ? (namespace.object.metadata.resourceVersion ?? '') : ''
+  const { breakGlass } = ruleSet
+  const broken = breakGlass !== undefined && isInForce(breakGlass, now) ? { breakGlass } : {}
   const candidates = ruleSet.candidates(request.resource.group, request.resource.resource, request.subResource)
   if (candidates.length === 0) {
     const dependsOn = { namespaceResourceVersion, params: NO_PARAMS, decidedAt: now }
-    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, dependsOn }
+    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, dependsOn, ...broken }
   }
   const paramsRead: ParamReference[] = []
   let neverDenied: boolean | undefined
@@ -29,7 +31,7 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
     neverDenied ??= isNeverDenied(request)
     return neverDenied
   }
-  const context: RequestContext = { ruleSet, input, environment, isProtected, paramsRead }
+  const context: RequestContext = { ruleSet, input, environment, isTurnedDown: broken.breakGlass !== undefined, isProtected, paramsRead }
   const outcomes = candidates.flatMap((candidate) => judgePolicy(candidate, context))
   return {
     effect: strongest(outcomes),
@@ -37,5 +39,6 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
     ruleSetRevision: ruleSet.revision,
     outcomes,
     dependsOn: { namespaceResourceVersion, params: paramsRead, decidedAt: now },
+    ...broken,
   }
 }

@@ -1,5 +1,5 @@
 import type { EnforcementLevel, FailurePolicy } from '../api/index.ts'
-import type { PolicyIdentity } from '../rules/index.ts'
+import type { BreakGlass, PolicyIdentity } from '../rules/index.ts'
 import type { RequestEnvironment } from './environment.ts'
 
 export type Effect = 'allow' | 'warn' | 'deny'
@@ -42,6 +42,8 @@ export interface RuleReference {
 
 interface OutcomeBase {
   readonly rule: RuleReference
+  /** Where parameters are chosen by labels: the one that it was judged with, `namespace/name`. */
+  readonly param?: string
   /** The level in the request's environment. */
   readonly level: EnforcementLevel
   /** What this outcome alone asks for. */
@@ -87,6 +89,8 @@ export interface Decision {
   readonly effect: Effect
   readonly environment: RequestEnvironment
   readonly ruleSetRevision: string
+  /** There where it turned every level down to `Warn`. */
+  readonly breakGlass?: BreakGlass
   /** Most severe first, then by policy and by the rule's place in it. */
   readonly outcomes: readonly RuleOutcome[]
   readonly dependsOn: { readonly namespaceResourceVersion: string; readonly params: readonly ParamReference[]; readonly decidedAt: Date }

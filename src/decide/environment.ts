@@ -1,5 +1,5 @@
 import type { AdmissionRequest, EnforcementLevel } from '../api/index.ts'
-import { isNamespaceObject, type NamespaceState, type PolicyLevels, type RuleSet } from '../rules/index.ts'
+import { isDenying, isNamespaceObject, type NamespaceState, type PolicyLevels, type RuleSet } from '../rules/index.ts'
 
 /** The environment that a request belongs to; where it is not known the strictest level of each policy counts. */
 export type RequestEnvironment =
@@ -29,7 +29,8 @@ export function environmentOf(ruleSet: RuleSet, request: AdmissionRequest, names
   }
 }
 
-/** The level of a policy in an environment; a missing cell and an unknown environment give the strictest. */
-export function levelIn(environment: RequestEnvironment, levels: PolicyLevels): EnforcementLevel {
-  return (environment.kind === 'known' ? levels.byEnvironment.get(environment.name)?.level : undefined) ?? levels.strictest
+/** The level of a policy in an environment; a missing cell and an unknown environment give the strictest. With `isTurnedDown` it is at most `Warn`. */
+export function levelIn(environment: RequestEnvironment, levels: PolicyLevels, isTurnedDown = false): EnforcementLevel {
+  const level = (environment.kind === 'known' ? levels.byEnvironment.get(environment.name)?.level : undefined) ?? levels.strictest
+  return isTurnedDown && isDenying(level) ? 'Warn' : level
 }

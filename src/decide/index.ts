@@ -14,5 +14,6 @@ export {
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
 export type { EvaluationInput, ParamReader, ParamState } from './input.ts'
+export { selectParams } from './select-params.ts'
 export { isSensitive } from './values.ts'
 export { oneLine } from './violation.ts'

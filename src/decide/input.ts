@@ -1,9 +1,11 @@
 import type { AdmissionRequest, KubernetesObject, ParamKind, ParamRef } from '../api/index.ts'
 import type { Lane, NamespaceState } from '../rules/index.ts'
 
-/** What is known of a policy's parameter. */
+/** What is known of a policy's parameter, or of its parameters. */
 export type ParamState =
   | { readonly kind: 'found'; readonly object: KubernetesObject }
+  /** Those that a selector matches, one at least, by namespace and name. */
+  | { readonly kind: 'several'; readonly objects: readonly KubernetesObject[] }
   | { readonly kind: 'missing' }
   | { readonly kind: 'unknown'; readonly reason: string }
 

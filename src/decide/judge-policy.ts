@@ -1,4 +1,4 @@
-import { type KubernetesObject, ok, type Result } from '../api/index.ts'
+import { type KubernetesObject, objectName, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
 import { type Candidate, type CompiledExpression, fittingMatch, isDenying, isNamespaceObject, type Rule, type RuleSet, toVirtualPod } from '../rules/index.ts'
 import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
@@ -15,6 +15,8 @@ export interface RequestContext {
   readonly ruleSet: RuleSet
   readonly input: EvaluationInput
   readonly environment: RequestEnvironment
+  /** Whether no level is above `Warn`. */
+  readonly isTurnedDown: boolean
   /** Whether the request must never be denied; worked out when first asked. */
   readonly isProtected: () => boolean
   /** Parameters that were read on the way. */
@@ -30,6 +32,12 @@ interface Unevaluable {
 interface View {
   readonly object: KubernetesObject | null
   readonly oldObject: KubernetesObject | null
+}
+
+/** What `params` is, and how outcomes call it where a selector chose it. */
+interface Param {
+  readonly object: KubernetesObject | null
+  readonly param?: string
 }
 
 type Evaluated = Result<CelValue, Unevaluable>
@@ -51,7 +59,11 @@ export function judgePolicy(candidate: Candidate, context: RequestContext): read
 class PolicyJudgement {
   readonly #candidate: Candidate
   readonly #context: RequestContext
-  readonly #budget: CostBudget
+  #budget: CostBudget
+  /** Of the exceptions' conditions: what they cost must not be missing where rules are judged. */
+  #waiverBudget: CostBudget
+  /** What outcomes say of the parameter that they are judged with. */
+  #param: Pick<Param, 'param'> = {}
   readonly #level: RuleOutcome['level']
   readonly #values: Omit<ValueRules, 'showsAll'>
 
@@ -60,9 +72,15 @@ class PolicyJudgement {
     const { evaluation } = candidate.policy.policy.spec
     this.#candidate = candidate
     this.#context = context
-    this.#budget = new CostBudget(input.deadline === undefined ? {} : { deadline: input.deadline })
-    this.#level = evaluation.admission ? levelIn(environment, candidate.policy.levels) : 'Observe'
+    this.#budget = this.#newBudget()
+    this.#waiverBudget = this.#newBudget()
+    this.#level = evaluation.admission ? levelIn(environment, candidate.policy.levels, context.isTurnedDown) : 'Observe'
     this.#values = { digestKey: input.digestKey, isSensitive: isSensitive(input.request), authored: () => authoredText(candidate.policy) }
+  }
+
+  #newBudget(): CostBudget {
+    const { deadline } = this.#context.input
+    return new CostBudget(deadline === undefined ? {} : { deadline })
   }
 
   outcomes(): readonly RuleOutcome[] {
@@ -138,13 +156,23 @@ class PolicyJudgement {
   }
 
   #judge(view: View): readonly RuleOutcome[] {
+    const params = this.#params()
+    if (!params.ok) return params.error === 'skip' ? this.#passes(true) : this.#errors(view, params.error)
+    // As in Kubernetes, each parameter is an evaluation of its own, with an allowance of its own.
+    return params.value.flatMap(({ object, ...told }) => {
+      this.#param = told
+      this.#budget = this.#newBudget()
+      this.#waiverBudget = this.#newBudget()
+      return this.#judgeWith(view, object)
+    })
+  }
+
+  #judgeWith(view: View, params: KubernetesObject | null): readonly RuleOutcome[] {
     const { policy } = this.#candidate
-    const param = this.#param()
-    if (!param.ok) return param.error === 'skip' ? this.#passes(true) : this.#errors(view, param.error)
-    const bindings = this.#bindings(view, param.value)
+    const bindings = this.#bindings(view, params)
     const applies = this.#matchConditions(bindings)
     if (!applies.ok) return applies.error.kind === 'false' ? this.#skips(applies.error.name) : this.#errors(view, applies.error.error)
-    return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, param.value))
+    return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, params))
   }
 
   /** False wins over an error, as in Kubernetes. */
@@ -160,30 +188,38 @@ class PolicyJudgement {
     return failure === undefined ? ok(true) : { ok: false, error: { kind: 'error', error: failure } }
   }
 
-  #param(): Result<KubernetesObject | null, Unevaluable | 'skip'> {
+  /** None, the one that is named, or those that a selector matches. */
+  #params(): Result<readonly Param[], Unevaluable | 'skip'> {
     const { paramKind, paramRef } = this.#candidate.policy.policy.spec
-    if (paramKind === undefined || paramRef === undefined) return ok(null)
+    if (paramKind === undefined || paramRef === undefined) return ok([{ object: null }])
     const { params, request } = this.#context.input
-    const name = paramRef.name ?? ''
+    const wanted = paramRef.name === undefined ? `${paramKind.kind} that \`paramRef.selector\` matches` : `${paramKind.kind} \`${paramRef.name}\``
+    const note = ({ metadata: { namespace = '', name = '', resourceVersion = '' } }: KubernetesObject): void => {
+      this.#context.paramsRead.push({ kind: paramKind.kind, namespace, name, resourceVersion })
+    }
     const state = params(paramKind, paramRef, isNamespaceObject(request) ? '' : request.namespace)
     switch (state.kind) {
-      case 'found': {
-        const { namespace = '', resourceVersion = '' } = state.object.metadata
-        this.#context.paramsRead.push({ kind: paramKind.kind, namespace, name, resourceVersion })
-        return ok(state.object)
-      }
+      case 'found':
+        note(state.object)
+        return ok([{ object: state.object }])
+      case 'several':
+        state.objects.forEach(note)
+        return ok(state.objects.map((object) => ({ object, param: objectName(object) })))
       case 'missing':
         if (paramRef.parameterNotFoundAction === 'Allow') return { ok: false, error: 'skip' }
-        return { ok: false, error: { code: 'ParamNotFound', message: `the parameter ${paramKind.kind} \`${name}\` does not exist` } }
+        return {
+          ok: false,
+          error: { code: 'ParamNotFound', message: paramRef.name === undefined ? `there is no ${wanted}` : `the parameter ${wanted} does not exist` },
+        }
       case 'unknown':
-        return { ok: false, error: { code: 'ParamUnknown', message: `the parameter ${paramKind.kind} \`${name}\` could not be read: ${state.reason}` } }
+        return { ok: false, error: { code: 'ParamUnknown', message: `the parameter ${wanted} could not be read: ${state.reason}` } }
     }
   }
 
   #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null): RuleOutcome {
     const value = evaluate(rule.expression, bindings, this.#budget)
     if (!value.ok) return this.#error(rule, view, value.error)
-    if (value.value === true) return { result: 'pass', rule, level: this.#level, effect: 'allow', withoutParam: false }
+    if (value.value === true) return { result: 'pass', rule, ...this.#param, level: this.#level, effect: 'allow', withoutParam: false }
     if (!rule.expression.ok) return this.#error(rule, view, { code: 'NotCompiled', message: rule.expression.error })
     const values = { ...this.#values, showsAll: rule.showValues }
     const violation = explainViolation(rule, rule.expression.value, bindings, this.#budget, this.#candidate.match.template, values)
@@ -191,8 +227,9 @@ class PolicyJudgement {
     return {
       result: 'fail',
       rule,
+      ...this.#param,
       level: this.#level,
-      ...this.#waived(rule, view, mitigation === undefined ? 'deny' : 'warn', mitigation),
+      ...this.#waived(rule, view, mitigation === undefined ? 'deny' : 'warn'),
       violation,
       mitigation,
     }
@@ -212,6 +249,8 @@ class PolicyJudgement {
   /** Whether the rule failed on the old object too, and the update made nothing worse. An error on the old object is no failure. */
   #isExisting(rule: Rule, { object, oldObject }: View, bindings: Bindings, params: KubernetesObject | null): boolean {
     if (this.#context.input.request.operation !== 'UPDATE' || object === null || oldObject === null || !rule.expression.ok) return false
+    const { object: selects } = this.#candidate.policy.selectors
+    if (selects !== undefined && !selects(oldObject.metadata.labels ?? {})) return false
     const before = this.#bindings({ object: oldObject, oldObject }, params)
     if (!this.#matchConditions(before).ok) return false
     const value = evaluate(rule.expression, before, this.#budget)
@@ -222,17 +261,17 @@ class PolicyJudgement {
   }
 
   /** What an exception makes of an effect. What must never be denied is told as such, whether or not there is an exception. */
-  #waived(rule: RuleOutcome['rule'], view: View, denying: Effect, mitigation: Mitigation | undefined) {
+  #waived(rule: RuleOutcome['rule'], view: View, denying: Effect) {
     const { ruleSet, input } = this.#context
     const { policy } = this.#candidate
     const wouldHave = effectAt(this.#level, denying)
     const exceptions = ruleSet.exceptionsTo(policy.identity.name)
-    if (exceptions.length === 0 || mitigation === 'protected') return { effect: wouldHave, wouldHave, waivedBy: undefined, exceptionNotes: [] }
+    if (exceptions.length === 0 || this.#context.isProtected()) return { effect: wouldHave, wouldHave, waivedBy: undefined, exceptionNotes: [] }
     const { waivedBy, notes } = waiverFor(exceptions, policy, rule.name, view.object ?? view.oldObject, {
       input,
       isDescended: () => isDescended(ruleSet, policy, input.request),
-      bindings: this.#bindings(view, null),
-      budget: this.#budget,
+      bindings: () => this.#bindings(view, null),
+      budget: this.#waiverBudget,
     })
     return { effect: waivedBy === undefined ? wouldHave : ('allow' as const), wouldHave, waivedBy, exceptionNotes: notes }
   }
@@ -243,7 +282,7 @@ class PolicyJudgement {
     const denying: Effect = failurePolicy === 'Fail' && mitigation === undefined ? 'deny' : 'warn'
     const values = { ...this.#values, showsAll: rule.showValues || code !== 'EvaluationFailed' }
     const shown = oneLine(showError(message, values))
-    return { result: 'error', rule, level: this.#level, ...this.#waived(rule, view, denying, mitigation), code, message: shown, failurePolicy, mitigation }
+    return { result: 'error', rule, ...this.#param, level: this.#level, ...this.#waived(rule, view, denying), code, message: shown, failurePolicy, mitigation }
   }
 
   #errors(view: View, failure: Unevaluable): readonly RuleOutcome[] {
@@ -255,6 +294,6 @@ class PolicyJudgement {
   }
 
   #skips(condition: string): readonly RuleOutcome[] {
-    return this.#candidate.policy.rules.map((rule) => ({ result: 'skip', rule, level: this.#level, effect: 'allow', condition }))
+    return this.#candidate.policy.rules.map((rule) => ({ result: 'skip', rule, ...this.#param, level: this.#level, effect: 'allow', condition }))
   }
 }

@@ -48,14 +48,8 @@ function imagesOf(pod: KubernetesObject | null): readonly string[] {
   })
 }
 
-/** Why an exception is not for this object, or undefined where it is. */
-function misfit(
-  exception: CompiledException,
-  view: KubernetesObject | null,
-  identities: readonly Identity[],
-  bindings: Bindings,
-  budget: CostBudget,
-): string | undefined {
+/** Why an exception is not for this object, or undefined where it may be. */
+function misfit(exception: CompiledException, view: KubernetesObject | null, identities: readonly Identity[]): string | undefined {
   const isNamed = exception.resources.some(({ kinds, names }) => identities.some(({ kind, name }) => kinds.has(kind) && names.some((fits) => fits(name))))
   if (!isNamed) return 'it is for other kinds or names'
   if (exception.selects !== undefined && !exception.selects(view?.metadata.labels ?? {})) return 'it is for objects with other labels'
@@ -63,6 +57,11 @@ function misfit(
     const images = imagesOf(view)
     if (images.length === 0 || !images.every((image) => exception.images.some((fits) => fits(image)))) return 'it is for other images'
   }
+  return undefined
+}
+
+/** Which condition keeps an exception from counting, or undefined where none does. */
+function unmetCondition(exception: CompiledException, bindings: Bindings, budget: CostBudget): string | undefined {
   for (const { name, expression } of exception.conditions) {
     if (!expression.ok) return `its condition \`${name}\` does not compile`
     const value = expression.value.evaluate(bindings, budget)
@@ -80,7 +79,7 @@ export function waiverFor(
   policy: EnforcedPolicy,
   rule: string,
   view: KubernetesObject | null,
-  context: { readonly input: EvaluationInput; readonly isDescended: () => boolean; readonly bindings: Bindings; readonly budget: CostBudget },
+  context: { readonly input: EvaluationInput; readonly isDescended: () => boolean; readonly bindings: () => Bindings; readonly budget: CostBudget },
 ): WaiverVerdict {
   const { input } = context
   const namespace = input.namespace.kind === 'clusterScoped' ? '' : input.request.namespace
@@ -88,20 +87,25 @@ export function waiverFor(
   if (named.length === 0) return NOTHING
   const { allowed, maxDuration } = policy.policy.spec.exceptions
   const identities = identitiesOf(input, context.isDescended())
-  const notes: string[] = []
+  const fitting: string[] = []
+  const others: string[] = []
   for (const exception of named) {
-    const reason = reasonAgainst(exception)
+    const unfit = misfit(exception, view, identities)
+    const reason = unfit ?? reasonAgainst(exception)
     if (reason === undefined) return { waivedBy: exception.id, notes: [] }
+    const notes = unfit === undefined ? fitting : others
     notes.push(`exception \`${exception.id}\` does not count: ${reason}`)
   }
-  return { waivedBy: undefined, notes: notes.slice(0, MAX_NOTES) }
+  // Those first that are for the object: they are what its owner is waiting for.
+  return { waivedBy: undefined, notes: [...fitting, ...others].slice(0, MAX_NOTES) }
 
   function reasonAgainst(exception: CompiledException): string | undefined {
-    const unfit = misfit(exception, view, identities, context.bindings, context.budget)
-    if (unfit !== undefined) return unfit
     if (!allowed) return 'the policy allows no exceptions'
     const endMs = effectiveExpiryMs(exception, durationMs(maxDuration))
     if (endMs <= input.now.getTime()) return `it expired at ${at(endMs)}`
-    return exception.approval.kind === 'approved' ? undefined : `it is pending, ${exception.approval.reason}`
+    // Conditions last: what nobody has approved must not cost anything.
+    return exception.approval.kind === 'approved'
+      ? unmetCondition(exception, context.bindings(), context.budget)
+      : `it is pending, ${exception.approval.reason}`
   }
 }

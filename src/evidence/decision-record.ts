@@ -5,6 +5,8 @@ export interface OutcomeRecord {
   readonly policy: string
   readonly rule: string
   readonly severity: string
+  /** The parameter that it was judged with, where a selector chooses them. */
+  readonly param?: string
   readonly result: RuleOutcome['result']
   readonly level: string
   readonly effect: string
@@ -26,6 +28,8 @@ export interface DecisionRecord {
   /** Absent where it was not known. */
   readonly environment?: string
   readonly ruleSet: string
+  /** There where all policies were turned down to warnings. */
+  readonly breakGlass?: { readonly account: string; readonly until: string; readonly reason: string; readonly owner: string }
   readonly outcomes: readonly OutcomeRecord[]
 }
 
@@ -37,8 +41,8 @@ function waiverOf({ waivedBy, wouldHave, exceptionNotes }: FailedOutcome): Pick<
 }
 
 function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
-  const { rule, result, level, effect } = outcome
-  const base = { policy: rule.policy.name, rule: rule.name, severity: rule.policy.severity, result, level, effect }
+  const { rule, param, result, level, effect } = outcome
+  const base = { policy: rule.policy.name, rule: rule.name, severity: rule.policy.severity, ...(param === undefined ? {} : { param }), result, level, effect }
   switch (outcome.result) {
     case 'pass':
       return base
@@ -56,12 +60,13 @@ function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
 }
 
 /** Turns a decision into plain data. */
-export function toDecisionRecord({ effect, environment, ruleSetRevision, outcomes }: Decision): DecisionRecord {
+export function toDecisionRecord({ effect, environment, ruleSetRevision, outcomes, breakGlass }: Decision): DecisionRecord {
   return {
     schemaVersion: 1,
     effect,
     ...(environment.kind === 'known' ? { environment: environment.name } : {}),
     ruleSet: ruleSetRevision,
+    ...(breakGlass === undefined ? {} : { breakGlass }),
     outcomes: outcomes.map(toOutcomeRecord),
   }
 }

@@ -32,6 +32,7 @@ export class Metrics {
   readonly #drift: Counter
   readonly #environmentUnknown: Counter<'reason'>
   readonly #watchRestarts: Counter
+  #breakGlassUntilMs = 0
 
   constructor() {
     const registers = [this.#registry]
@@ -66,6 +67,16 @@ export class Metrics {
       registers,
     })
     this.#watchRestarts = new Counter({ name: 'bylaw_watch_restarts_total', help: 'Watches on the API server that had to be started again', registers })
+    const isTurnedDown = (): number => (Date.now() < this.#breakGlassUntilMs ? 1 : 0)
+    new Gauge({
+      name: 'bylaw_break_glass_active',
+      help: '1 while a break-glass turns every level down to Warn',
+      registers,
+      // Its end is a matter of the clock, not of an event.
+      collect() {
+        this.set(isTurnedDown())
+      },
+    })
     for (const effect of EFFECTS) for (const dry_run of ['true', 'false']) this.#decisions.inc({ effect, dry_run }, 0)
     for (const code of ERRORS) this.#errors.inc({ code }, 0)
     for (const reason of UNDECIDED) for (const failure_class of ['fail', 'ignore']) this.#undecided.inc({ reason, failure_class }, 0)
@@ -103,7 +114,8 @@ export class Metrics {
   }
 
   /** Publishes a new rule set: its revision, and every series of its policies at zero. */
-  recordRuleSet({ revision, policies, profile }: RuleSet): void {
+  recordRuleSet({ revision, policies, profile, breakGlass }: RuleSet): void {
+    this.#breakGlassUntilMs = breakGlass === undefined ? 0 : Date.parse(breakGlass.until)
     this.#ruleSet.reset()
     this.#ruleSet.set({ revision }, 1)
     const isInvalid = policies.filter(({ issues }) => issues.some(({ severity }) => severity === 'error')).length

@@ -1,5 +1,6 @@
 import { SEVERITIES } from '../api/index.ts'
 import { blocks, type Decision, type FailedOutcome, oneLine, type RuleOutcome } from '../decide/index.ts'
+import type { BreakGlass } from '../rules/index.ts'
 
 const MAX_MESSAGE_BYTES = 8 * 1024
 const MAX_WARNINGS = 12
@@ -21,6 +22,8 @@ const count = (number: number, noun: string): string => `${number} ${noun}${numb
 
 const ownerOf = ({ rule }: RuleOutcome): string => `${rule.policy.owner.team} (${rule.policy.owner.contact})`
 
+const paramOf = ({ param }: RuleOutcome): string => (param === undefined ? '' : `, parameter ${param}`)
+
 const isFailed = (outcome: RuleOutcome): outcome is FailedOutcome => outcome.result === 'fail' || outcome.result === 'error'
 
 /** Failures of a policy as a whole are told once: an error that every rule of a policy shares is kept for the first of them. */
@@ -28,7 +31,7 @@ function withoutRepeatedErrors(outcomes: readonly FailedOutcome[]): readonly Fai
   const told = new Set<string>()
   return outcomes.filter((outcome) => {
     if (outcome.result !== 'error') return true
-    const key = `${outcome.rule.policy.name}\n${outcome.code}\n${outcome.message}`
+    const key = `${outcome.rule.policy.name}\n${outcome.param ?? ''}\n${outcome.code}\n${outcome.message}`
     if (told.has(key)) return false
     told.add(key)
     return true
@@ -38,7 +41,7 @@ function withoutRepeatedErrors(outcomes: readonly FailedOutcome[]): readonly Fai
 /** The lines that tell a refused requester about one rule. */
 export function describeFailure(outcome: FailedOutcome): readonly string[] {
   const { policy, name } = outcome.rule
-  const head = `${policy.name}/${name} (${policy.severity}): ${policy.title}`
+  const head = `${policy.name}/${name} (${policy.severity}${paramOf(outcome)}): ${policy.title}`
   const end = [...outcome.exceptionNotes, `fix: ${policy.remediation}`, `owner: ${ownerOf(outcome)}`]
   if (outcome.result === 'error') return [head, `could not be evaluated (${outcome.code}): ${outcome.message}`, ...end].map(line)
   const { message, findings, findingsOmitted } = outcome.violation
@@ -71,7 +74,7 @@ const MITIGATIONS = {
 
 function toWarning(outcome: FailedOutcome): string {
   const { policy, name } = outcome.rule
-  const head = `${policy.name}/${name} (${policy.severity}): `
+  const head = `${policy.name}/${name} (${policy.severity}${paramOf(outcome)}): `
   const note = outcome.mitigation === undefined ? '' : ` [${MITIGATIONS[outcome.mitigation]}]`
   const tail = `${note}; owner ${ownerOf(outcome)}`
   const finding = outcome.result === 'fail' ? outcome.violation.findings[0]?.sentence : undefined
@@ -84,13 +87,18 @@ function toWarning(outcome: FailedOutcome): string {
   return clip(oneLine(`${head}${clip(body, room)}${tail}`), MAX_WARNING_CHARACTERS)
 }
 
+const describeBreakGlass = ({ account, until, reason, owner }: BreakGlass): string =>
+  clip(oneLine(`break-glass by ${account} until ${until}, nothing is refused: ${reason}; owner ${owner}`), MAX_WARNING_CHARACTERS)
+
 const bySeverity = (a: FailedOutcome, b: FailedOutcome): number => SEVERITIES.indexOf(b.rule.policy.severity) - SEVERITIES.indexOf(a.rule.policy.severity)
 
 /** The warnings of a decision: most severe first, at most twelve of 240 characters, the last one says how many more. What is judged at its owner is told there. */
 export function toWarnings(decision: Decision): readonly string[] {
   const warned = withoutRepeatedErrors(decision.outcomes.filter(isFailed).filter(({ effect }) => effect === 'warn'))
   const told = warned.filter(({ mitigation }) => mitigation !== 'descended').sort(bySeverity)
-  if (told.length <= MAX_WARNINGS) return told.map(toWarning)
-  const shown = told.slice(0, MAX_WARNINGS - 1).map(toWarning)
-  return [...shown, `and ${count(told.length - shown.length, 'more warning')} of other rules`]
+  const first = decision.breakGlass === undefined ? [] : [describeBreakGlass(decision.breakGlass)]
+  const room = MAX_WARNINGS - first.length
+  if (told.length <= room) return told.length === 0 ? [] : [...first, ...told.map(toWarning)]
+  const shown = told.slice(0, room - 1).map(toWarning)
+  return [...first, ...shown, `and ${count(told.length - shown.length, 'more warning')} of other rules`]
 }

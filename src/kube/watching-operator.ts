@@ -8,13 +8,14 @@ import type { PooledKubeConfig } from './kube-config.ts'
 // Loaded by `require`: an import would be evaluated before the ES module that this CommonJS package requires in turn.
 const { default: Operator }: typeof import('@dot-i/k8s-operator') = createRequire(import.meta.url)('@dot-i/k8s-operator')
 
-/** What is to be watched: all objects of a resource, those of one namespace, or those with one name. */
+/** What is to be watched: all objects of a resource, those of one namespace, or those with one name or with some labels. */
 export interface WatchTarget {
   readonly group: string
   readonly version: string
   readonly resource: string
   readonly namespace?: string
   readonly name?: string
+  readonly labelSelector?: string
 }
 
 /** The objects of one watched resource, kept up to date. */
@@ -83,7 +84,10 @@ class WatchedResource implements ResourceCache {
   constructor(config: ConstructorParameters<typeof Watch>[0], client: KubeClient, target: WatchTarget, handlers: WatchHandlers, forget: () => void) {
     const path = resourcePath({ ...target, name: undefined })
     const fieldSelector = target.name === undefined ? undefined : `metadata.name=${target.name}`
-    const query = fieldSelector === undefined ? '' : `?fieldSelector=${encodeURIComponent(fieldSelector)}`
+    const { labelSelector } = target
+    const parts = [...(fieldSelector === undefined ? [] : [`fieldSelector=${encodeURIComponent(fieldSelector)}`])]
+    if (labelSelector !== undefined) parts.push(`labelSelector=${encodeURIComponent(labelSelector)}`)
+    const query = parts.length === 0 ? '' : `?${parts.join('&')}`
     const list = async (): Promise<KubernetesListObject<LooseObject>> => {
       const value = await client.send({ method: 'GET', path: `${path}${query}` })
       this.#hasListed = true
@@ -91,7 +95,7 @@ class WatchedResource implements ResourceCache {
     }
     // The library waits ever longer between clean closes of a quiet watch, up to half a minute in which nothing is seen.
     const delayFn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, FIRST_DELAY_MS))
-    this.#watch = new ListWatch(path, new Watch(config), list, false, undefined, fieldSelector, { delayFn })
+    this.#watch = new ListWatch(path, new Watch(config), list, false, labelSelector, fieldSelector, { delayFn })
     this.#handlers = handlers
     this.#forget = forget
     for (const verb of ['add', 'update', 'delete'] as const) this.#watch.on(verb, () => this.#changed())

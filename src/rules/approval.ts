@@ -20,6 +20,8 @@ export interface ApprovalStamp {
   readonly namespace: string
   readonly name: string
   readonly via: 'approve' | 'automatic'
+  /** Of the object that was approved, where it had one already: what is made anew is not what was approved. */
+  readonly uid?: string
 }
 
 /** Digest of the parsed spec, 64 hexadecimal digits: defaults and the order of keys do not change it. */
@@ -33,10 +35,10 @@ function isSameText(a: string, b: string): boolean {
 }
 
 /** Signs a value for an annotation. */
-const seal = (value: ApprovalStamp | ChangeMark, key: string): string => JSON.stringify({ ...value, mac: macOf(value, key) })
+export const seal = (value: object, key: string): string => JSON.stringify({ ...value, mac: macOf(value, key) })
 
 /** The value of a sealed annotation, or undefined where the key did not seal it. */
-function unseal(text: string | undefined, key: string): Readonly<Record<string, unknown>> | undefined {
+export function unseal(text: string | undefined, key: string): Readonly<Record<string, unknown>> | undefined {
   if (text === undefined || key === '' || text.length > 4096) return undefined
   const parsed = parseJson(text)
   if (!parsed.ok || !isRecord(parsed.value)) return undefined
@@ -72,14 +74,15 @@ export type StampVerdict =
   | { readonly kind: 'outdated' }
 
 /** Judges the stamp: only one that our key sealed for this name, namespace and spec counts, whoever wrote it there. */
-export function verifyStamp(exception: PolicyException, annotations: Readonly<Record<string, string>>, key: string): StampVerdict {
+export function verifyStamp(exception: PolicyException, annotations: Readonly<Record<string, string>>, key: string, objectUid?: string): StampVerdict {
   const text = annotations[ANNOTATIONS.approval]
   if (text === undefined) return { kind: 'none' }
   const value = unseal(text, key)
   if (value === undefined) return { kind: 'forged' }
-  const { approver, approvedAt, specDigest, namespace, name, via } = value
+  const { approver, approvedAt, specDigest, namespace, name, via, uid } = value
   const { metadata } = exception
   if (namespace !== (metadata.namespace ?? '') || name !== metadata.name) return { kind: 'forged' }
+  if (uid !== undefined && uid !== objectUid) return { kind: 'forged' }
   if (typeof approver !== 'string' || typeof approvedAt !== 'string' || typeof specDigest !== 'string') return { kind: 'forged' }
   if (specDigest !== specDigestOf(exception)) return { kind: 'outdated' }
   return {

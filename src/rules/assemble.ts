@@ -1,4 +1,5 @@
-import { type EnforcementProfile, SEVERITIES } from '../api/index.ts'
+import { type EnforcementProfile, isEqualJson, SEVERITIES } from '../api/index.ts'
+import type { BreakGlass } from './break-glass.ts'
 import type { CompiledException } from './compile-exception.ts'
 import { revisionOf } from './compile-policy.ts'
 import type { CompileIssue } from './issue.ts'
@@ -14,6 +15,7 @@ export interface RuleSetParts {
   readonly exceptions?: readonly CompiledException[]
   readonly workloadControllers?: readonly WorkloadController[]
   readonly servedVersions?: ServedVersions
+  readonly breakGlass?: BreakGlass | undefined
 }
 
 /** Distinct resources that are remembered; beyond that a look-up is worked out anew, so that made-up names cost no memory. */
@@ -50,22 +52,31 @@ const bySeverityThenName = (a: EnforcedPolicy, b: EnforcedPolicy): number =>
   (a.identity.name < b.identity.name ? -1 : a.identity.name > b.identity.name ? 1 : 0)
 
 /** Puts compiled policies and a profile together into the set that decisions are made with. */
-export function assembleRuleSet({ policies, profile, exceptions = [], workloadControllers = [], servedVersions = () => undefined }: RuleSetParts): RuleSet {
+export function assembleRuleSet(parts: RuleSetParts): RuleSet {
+  const { policies, profile, exceptions = [], workloadControllers = [], servedVersions = () => undefined, breakGlass } = parts
   const enforced = policies.map((policy): EnforcedPolicy => ({ ...policy, levels: levelsOf(policy.policy, profile) })).sort(bySeverityThenName)
   const controllers = [...WORKLOAD_CONTROLLERS, ...workloadControllers]
-  return {
+  const ruleSet: RuleSet = {
     revision: revisionOf({
       policies: enforced.map(({ identity, revision }) => [identity.name, revision]),
       profile: profile.spec,
-      exceptions: exceptions.map(({ id, specDigest, approval }) => [id, specDigest, approval.kind]).sort(),
+      exceptions: exceptions.map(({ id, specDigest, approval }) => [id, specDigest, approval.kind === 'approved' ? approval.stamp.approvedAt : '']).sort(),
       workloadControllers,
     }),
     policies: enforced,
     profile,
     workloadControllers: controllers,
     exceptionsTo: indexExceptions(exceptions),
+    breakGlass: undefined,
     candidates: makeLookUp(enforced, servedVersions),
   }
+  return breakGlass === undefined ? ruleSet : withBreakGlass(ruleSet, breakGlass)
+}
+
+/** The same set under another break-glass, or under none any more. */
+export function withBreakGlass(ruleSet: RuleSet, breakGlass: BreakGlass | undefined): RuleSet {
+  if (isEqualJson(ruleSet.breakGlass, breakGlass)) return ruleSet
+  return { ...ruleSet, revision: revisionOf({ ruleSet: ruleSet.revision, breakGlass: breakGlass ?? null }), breakGlass }
 }
 
 /** What a policy's author should know that only the profile tells: an environment that does not exist. */

@@ -56,7 +56,7 @@ export interface ExceptionOptions {
 
 const PENDING = {
   none: 'nobody has approved it',
-  forged: 'its approval is not from Bylaw',
+  forged: 'its approval is not from Bylaw, or not for it',
   outdated: 'it was changed after it was approved',
 } as const
 
@@ -112,7 +112,7 @@ export function compileException(
     const [path = '', ...message] = wrongPlace.split(': ')
     issues.push({ code: 'InvalidField', severity: 'error', policy: metadata.name, path, message: message.join(': ') })
   }
-  const verdict = verifyStamp(exception, object.metadata.annotations ?? {}, approvalKey)
+  const verdict = verifyStamp(exception, object.metadata.annotations ?? {}, approvalKey, object.metadata.uid)
   const rulesOf = new Map(spec.policies.map(({ name, rules }) => [name, new Set(rules)]))
   const compiled: CompiledException = {
     id: `${metadata.namespace ?? ''}/${metadata.name}`,

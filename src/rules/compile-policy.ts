@@ -151,7 +151,6 @@ function notYetSupported({ metadata, spec }: Policy): CompileIssue[] {
   for (const [index, { name, level }] of spec.enforcement.environments.entries()) {
     if (level === 'Correct') add(`spec.enforcement.environments[${index}].level`, `\`Correct\` acts as \`Deny\` in \`${name}\` in this version`)
   }
-  if (spec.paramRef?.selector !== undefined) add('spec.paramRef.selector', 'parameters are read by name only in this version')
   return issues
 }
 

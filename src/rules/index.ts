@@ -1,5 +1,6 @@
 export { ANNOTATIONS, type ApprovalStamp, type ChangeMark, changedBy, type StampVerdict, sealChange, sealStamp, specDigestOf, verifyStamp } from './approval.ts'
-export { assembleRuleSet, profileIssues, type RuleSetParts } from './assemble.ts'
+export { assembleRuleSet, profileIssues, type RuleSetParts, withBreakGlass } from './assemble.ts'
+export { BREAK_GLASS, type BreakGlass, isInForce, readBreakGlass, sealBreakGlass, verifyBreakGlass } from './break-glass.ts'
 export {
   type Approval,
   type CompiledException,

@@ -1,5 +1,6 @@
 import type { EnforcementProfile, FailurePolicy, Owner, Policy, Result, Severity } from '../api/index.ts'
 import type { CelProgram } from '../cel/index.ts'
+import type { BreakGlass } from './break-glass.ts'
 import type { CompiledException } from './compile-exception.ts'
 import type { CompileIssue } from './issue.ts'
 import type { PolicyLevels } from './levels.ts'
@@ -76,6 +77,8 @@ export interface RuleSet {
   readonly policies: readonly EnforcedPolicy[]
   readonly profile: EnforcementProfile
   readonly workloadControllers: readonly WorkloadController[]
+  /** What turns every level down to `Warn` until its end; it counts by the clock of the decision. */
+  readonly breakGlass: BreakGlass | undefined
   /** The exceptions that name a policy. */
   readonly exceptionsTo: (policy: string) => readonly CompiledException[]
   /** The policies that judge a resource; one look-up, remembered. */

@@ -187,6 +187,15 @@ describe('a Policy', () => {
         refused(`spec.paramRef: \`alice\` may not get ${String(kind['kind'])} \`${String(ref['name'])}\` (${version}), so it cannot be made a parameter`),
       )
     })
+
+    test('that is chosen by labels needs the right to list them', async () => {
+      const object = withParam({ apiVersion: 'v1', kind: 'ConfigMap' }, { selector: { matchLabels: { a: 'b' } }, namespace: 'policy' })
+      const question = { group: '', resource: 'configmaps', verb: 'list', name: '', namespace: 'policy' }
+      expect(await judge(object)).toEqual({ response: ALLOWED, questions: [question] })
+      expect((await judge(object, {}, () => false)).response).toEqual(
+        refused('spec.paramRef: `alice` may not list ConfigMap (v1), so they cannot be made parameters'),
+      )
+    })
   })
 })
 

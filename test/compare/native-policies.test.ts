@@ -143,7 +143,9 @@ function toNativeVerdict(answer: ApiResponse): Verdict {
 function toBylawVerdict(answer: ApiResponse): Verdict {
   const message = answer.status < 300 ? '' : messageOf(answer)
   const isRefused = message.includes('admission webhook "bylaw-')
-  const found = [...message.matchAll(/^([a-z0-9-]+)\/[a-z0-9-]+ \(critical\): .*\n {2}(.*)$/gm)].map(([, policy = '', told = '']) => [policy, told] as const)
+  const found = [...message.matchAll(/^([a-z0-9-]+)\/[a-z0-9-]+ \(critical(?:, parameter [a-z0-9/-]+)?\): .*\n {2}(.*)$/gm)].map(
+    ([, policy = '', told = '']) => [policy, told] as const,
+  )
   return { status: answer.status, isRefused, failed: gather(found), message, warnings: answer.warnings }
 }
 
@@ -231,7 +233,7 @@ function namesTheSame(pair: Pair): boolean {
 /** What Bylaw tells and the API server does not, and why. */
 const HIDDEN: Readonly<Record<string, (policy: string, pair: Pair) => boolean>> = {
   'the API server tells of a parameter that is missing only where it refuses for nothing before that': (policy, { native }) =>
-    policy === 'missing-parameter-denies' && native.isRefused,
+    (policy === 'missing-parameter-denies' || policy === 'no-parameter-with-such-labels') && native.isRefused,
   'in the deletion of a collection Bylaw knows every object by its name, where the API server matches no `resourceNames`': (policy, { submission }) =>
     policy === 'by-name' && submission.path.includes('labelSelector='),
 }

@@ -34,6 +34,16 @@ export const PARAMETERS: readonly StoredObject[] = [
   { collection: `/api/v1/namespaces/${POLICY_NAMESPACE}/configmaps`, object: { ...CONFIG, metadata: { name: 'limits' }, data: { replicas: '5' } } },
   { collection: '/api/v1/namespaces/alpha/configmaps', object: { ...CONFIG, metadata: { name: 'limits' }, data: { replicas: '4' } } },
   { collection: '/api/v1/namespaces/gamma/configmaps', object: { ...CONFIG, metadata: { name: 'limits' }, data: { replicas: 'many' } } },
+  ...[
+    { namespace: POLICY_NAMESPACE, name: 'small', limit: 'replicas', data: { replicas: '4' } },
+    { namespace: POLICY_NAMESPACE, name: 'large', limit: 'replicas', data: { replicas: '6' } },
+    { namespace: POLICY_NAMESPACE, name: 'tiered', limit: 'replicas', data: { replicas: '2', tier: 'db' } },
+    { namespace: POLICY_NAMESPACE, name: 'unused', limit: 'unused', data: { replicas: '0' } },
+    { namespace: 'beta', name: 'own', limit: 'other', data: { replicas: '2' } },
+  ].map(({ namespace, name, limit, data }) => ({
+    collection: `/api/v1/namespaces/${namespace}/configmaps`,
+    object: { ...CONFIG, metadata: { name, labels: { limit } }, data },
+  })),
   { collection: '/apis/example.com/v1/limits', object: { apiVersion: 'example.com/v1', kind: 'Limit', metadata: { name: 'budgets' }, spec: { most: 3 } } },
 ]
 

@@ -54,7 +54,12 @@ describe('whatever the object looks like', () => {
         expect(toWarnings(decision).filter((warning) => [...warning].length > 240 || /\p{Cc}/u.test(warning))).toEqual([])
         // A rule that could not be evaluated is never a rule that passed.
         const open = decision.outcomes.filter(
-          (outcome) => outcome.result === 'error' && outcome.failurePolicy === 'Fail' && isDenying(outcome.level) && outcome.mitigation === undefined,
+          (outcome) =>
+            outcome.result === 'error' &&
+            outcome.failurePolicy === 'Fail' &&
+            isDenying(outcome.level) &&
+            outcome.mitigation === undefined &&
+            outcome.waivedBy === undefined,
         )
         if (open.length > 0) expect(decision.effect).toBe('deny')
       }

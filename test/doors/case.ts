@@ -12,6 +12,7 @@ import {
   parsePolicy,
 } from '../../src/api/index.ts'
 import { assembleRuleSet, type CompiledPolicy, compilePolicy, compileUnreadable, type RuleSet } from '../../src/rules/index.ts'
+import { compileStamped } from './exceptions.ts'
 
 const CASES = join(import.meta.dirname, '../cases')
 
@@ -22,6 +23,8 @@ export type DoorName = (typeof DOOR_NAMES)[number]
 const expectedOutcome = z.strictObject({
   /** `policy/rule`. */
   rule: z.string().regex(/^[^/]+\/[^/]+$/),
+  /** The parameter that it is judged with, where a selector chooses them. */
+  param: z.string().optional(),
   result: z.enum(['pass', 'skip', 'fail', 'error']),
   /** Left out where the rule passes or is skipped. */
   effect: z.enum(['allow', 'warn', 'deny']).default('allow'),
@@ -31,6 +34,11 @@ const expectedOutcome = z.strictObject({
   paths: z.array(z.string()).optional(),
   /** Whole sentences of the findings, for cases that are about them. */
   findings: z.array(z.string()).optional(),
+  /** The exception that waives it, and what would have been without it. */
+  waivedBy: z.string().optional(),
+  wouldHave: z.enum(['allow', 'warn', 'deny']).optional(),
+  /** What is told of exceptions that do not count. */
+  exceptionNotes: z.array(z.string()).optional(),
   code: z.string().optional(),
   condition: z.string().optional(),
 })
@@ -53,6 +61,8 @@ const caseRequest = z.strictObject({
   /** A name, a name with labels, or `unreadable`; left out: the object's own, without labels. */
   namespace: z.union([z.string(), z.strictObject({ name: z.string(), labels: z.record(z.string(), z.string()) })]).optional(),
   dryRun: z.boolean().default(false),
+  /** When it is asked for; left out: the time of all cases. */
+  now: z.iso.datetime({ offset: true }).optional(),
   object: someObject.optional(),
   oldObject: someObject.optional(),
   /** Doors that cannot take the request, each with the reason. */
@@ -68,7 +78,7 @@ export type CaseRequest = z.output<typeof caseRequest>
 /** A folder of `test/cases`: policies, what is asked for, and what has to come of it. */
 export interface Case {
   readonly name: string
-  /** The documents of `policies.yaml`: policies, the profile, parameters. */
+  /** The documents of `policies.yaml`: policies, the profile, parameters, exceptions with the annotations of `exceptions.ts`. */
   readonly documents: readonly KubernetesObject[]
   readonly requests: readonly CaseRequest[]
 }
@@ -117,6 +127,7 @@ export function ruleSetOf({ documents }: Case): RuleSet {
   return assembleRuleSet({
     policies: documents.filter(isOfKind('Policy')).flatMap(compile),
     profile: written === undefined ? defaultEnforcementProfile() : readProfile(written),
+    exceptions: documents.filter(isOfKind('PolicyException')).map(compileStamped),
   })
 }
 

@@ -7,6 +7,7 @@ import { decide } from '../../src/decide/index.ts'
 import { type DecisionRecord, toDecisionRecord } from '../../src/evidence/index.ts'
 import type { Lane, RuleSet } from '../../src/rules/index.ts'
 import { type Case, type CaseRequest, type DoorName, ruleSetOf } from './case.ts'
+import { asInFile } from './exceptions.ts'
 import { type OpenDoor, openDoor, post, readResponse } from './https-door.ts'
 import { DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview, writeJson } from './world.ts'
 
@@ -18,6 +19,8 @@ export const DOORS: Readonly<Record<DoorName, Door>> = { decide: throughDecide, 
 
 /** The requests of a case that a door can take. */
 export const requestsFor = ({ requests }: Case, door: DoorName): readonly CaseRequest[] => requests.filter(({ notThrough }) => notThrough[door] === undefined)
+
+const timeOf = ({ now }: CaseRequest): Date => (now === undefined ? NOW : new Date(now))
 
 function parseRequest(request: CaseRequest): AdmissionRequest {
   const json = parseJson(writeJson(toAdmissionReview(request, 'direct')))
@@ -32,7 +35,9 @@ async function throughDecide(subject: Case): Promise<readonly DecisionRecord[]> 
   const params = paramsOf(subject)
   return requestsFor(subject, 'decide').map((request) => {
     const namespace = namespaceOf(request)?.state ?? { kind: 'clusterScoped' }
-    return toDecisionRecord(decide(ruleSet, { request: parseRequest(request), lane: 'offline', namespace, params, now: NOW, digestKey: DIGEST_KEY }))
+    return toDecisionRecord(
+      decide(ruleSet, { request: parseRequest(request), lane: 'offline', namespace, params, now: timeOf(request), digestKey: DIGEST_KEY }),
+    )
   })
 }
 
@@ -74,7 +79,8 @@ async function throughWebhook(subject: Case): Promise<readonly DecisionRecord[]>
   const ruleSet = ruleSetOf(subject)
   let current: CaseRequest | undefined
   const namespace = () => (current === undefined ? undefined : namespaceOf(current)?.state) ?? ({ kind: 'unknown', reason: 'not told' } as const)
-  const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject) } })
+  const clock = { now: () => (current === undefined ? NOW : timeOf(current)), elapsedMs: () => performance.now() }
+  const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject), clock } })
   try {
     const records: DecisionRecord[] = []
     for (const request of requestsFor(subject, 'webhook')) {
@@ -98,9 +104,9 @@ async function throughCheck(subject: Case): Promise<readonly DecisionRecord[]> {
       const namespace = state?.kind === 'found' ? [state.object] : []
       const policies = join(folder, `policies-${index}.json`)
       const resources = join(folder, `request-${index}.json`)
-      writeFileSync(policies, writeJson({ apiVersion: 'v1', kind: 'List', items: [...subject.documents, ...namespace] }))
+      writeFileSync(policies, writeJson({ apiVersion: 'v1', kind: 'List', items: [...subject.documents.map(asInFile), ...namespace] }))
       writeFileSync(resources, writeJson(toAdmissionReview(request, 'check')))
-      const { stdout, stderr } = check({ policies: [policies], resources: [resources], now: NOW, output: 'json' })
+      const { stdout, stderr } = check({ policies: [policies], resources: [resources], now: timeOf(request), output: 'json' })
       const rows: readonly { readonly decision: DecisionRecord }[] = stdout === '' ? [] : JSON.parse(stdout)
       const [row] = rows
       if (row === undefined || rows.length !== 1) throw new Error(`check gave ${rows.length} decisions: ${stderr}`)

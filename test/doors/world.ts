@@ -1,5 +1,5 @@
 import { BUILT_IN_RESOURCES, isRecord, type KubernetesObject, type ParamKind, type ParamRef, parseApiVersion } from '../../src/api/index.ts'
-import type { ParamState } from '../../src/decide/index.ts'
+import { type ParamState, selectParams } from '../../src/decide/index.ts'
 import type { NamespaceState } from '../../src/rules/index.ts'
 import type { Case, CaseRequest } from './case.ts'
 
@@ -87,7 +87,12 @@ export function writeJson(value: unknown): string {
 
 /** Reads parameters from the documents of a case. */
 export function paramsOf({ documents }: Case): (kind: ParamKind, ref: ParamRef, requestNamespace: string) => ParamState {
-  return ({ apiVersion, kind }, { name, namespace }, requestNamespace) => {
+  return ({ apiVersion, kind }, paramRef, requestNamespace) => {
+    const { name, namespace } = paramRef
+    if (name === undefined) {
+      const ofKind = documents.filter((object) => object.apiVersion === apiVersion && object.kind === kind)
+      return selectParams(ofKind, paramRef, ofKind.some(({ metadata }) => metadata.namespace !== undefined) ? (namespace ?? requestNamespace) : undefined)
+    }
     const isWanted = (object: KubernetesObject): boolean => {
       const { metadata } = object
       const isHere = metadata.namespace === undefined || metadata.namespace === (namespace ?? requestNamespace)

@@ -207,6 +207,33 @@ describe('a tenant who may do everything in his namespace', () => {
   )
 
   test(
+    'may not bring back an approval that was revoked by deletion, whether or not Bylaw is there',
+    async () => {
+      const revoked = exception('revoked')
+      await scene.put(revoked, { as: 'tenant' })
+      await approve('security', 'revoked', '-n', TENANT_NAMESPACE)
+      await untilAdmitted('revoked-1')
+      const stamp = approvalOf(await scene.read(revoked))
+      await scene.submit(revoked, { method: 'DELETE' })
+      const again = {
+        ...revoked,
+        metadata: { name: 'revoked', namespace: TENANT_NAMESPACE, annotations: { 'bylaw.dev/approval': stamp } },
+      }
+      await scene.put(again, { as: 'tenant' })
+      expect(approvalOf(await scene.read(again))).toBeUndefined()
+      await scene.until('it to be pending', async () => (await attempt('revoked-1')).message.includes('it is pending, nobody has approved it'))
+      await scene.submit(again, { method: 'DELETE' })
+      await scene.killBylaw()
+      await scene.put(again, { as: 'tenant' })
+      await scene.startBylaw()
+      await scene.until('it to be pending', async () =>
+        (await attempt('revoked-1')).message.includes('it is pending, its approval is not from Bylaw, or not for it'),
+      )
+    },
+    TEST_MS,
+  )
+
+  test(
     'gains nothing from a stamp that was written while Bylaw was away',
     async () => {
       await scene.killBylaw()
