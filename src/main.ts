@@ -150,7 +150,7 @@ class BylawOperator {
     const stamping = new RegistrationSync({
       ...registering,
       type: 'Mutating',
-      webhooks: () => [...computeMutatingWebhooks(registration()), breakGlassWebhook(registration(), this.#namespace)],
+      webhooks: (ruleSet) => [...computeMutatingWebhooks(ruleSet, registration()), breakGlassWebhook(registration(), this.#namespace)],
     })
     const policies: PolicySync = new PolicySync({
       cluster,
@@ -188,7 +188,7 @@ class BylawOperator {
       policies,
       store: this.#store,
       counter: this.#counter,
-      isRegistered: (policy) => registrations.isRegistered(policy),
+      isRegistered: (policy) => registrations.isRegistered(policy) && stamping.isRegistered(policy),
       fieldIssues: schemas.issuesOf,
       isLeader: () => lease.isLeader,
       events,
@@ -331,6 +331,10 @@ class BylawOperator {
         },
         recorder: {
           recordDecision: (decision, request) => this.#record(decision, request, namespaces, events),
+          recordCorrection: (correction, { dryRun }) => {
+            this.#metrics.recordCorrection(correction, dryRun)
+            this.#counter.recordCorrection(correction, { isDryRun: dryRun })
+          },
           recordUndecided: (reason, failureClass) => this.#metrics.recordUndecided(reason, failureClass),
           recordDuration: (seconds) => this.#metrics.recordDuration(seconds),
         },

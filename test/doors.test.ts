@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import type { DecisionRecord, OutcomeRecord } from '../src/evidence/index.ts'
+import type { OutcomeRecord } from '../src/evidence/index.ts'
 import { type Case, type CaseRequest, DOOR_NAMES, type DoorName, type ExpectedOutcome, readCases } from './doors/case.ts'
-import { DOORS, requestsFor } from './doors/doors.ts'
+import { DOORS, type DoorRecord, requestsFor } from './doors/doors.ts'
 
 const FEWEST_CASES = 60
 const cases = readCases()
@@ -27,24 +27,25 @@ function toExpectedOutcome(outcome: OutcomeRecord, written: ExpectedOutcome | un
   }
 }
 
-function toExpectation({ effect, environment, outcomes }: DecisionRecord, { expect: written }: CaseRequest): CaseRequest['expect'] | object {
+function toExpectation({ effect, environment, outcomes, corrected }: DoorRecord, { expect: written }: CaseRequest): CaseRequest['expect'] | object {
   return {
     effect,
     ...(written.environment === undefined ? {} : { environment: environment ?? 'unknown' }),
+    ...(corrected.length === 0 && written.corrected === undefined ? {} : { corrected }),
     outcomes: outcomes.map((outcome, index) => toExpectedOutcome(outcome, written.outcomes[index])),
   }
 }
 
 /** Offline an approval has no time of its own, so sets with approvals have other revisions there. */
-const withoutTimes = (record: DecisionRecord | undefined, { documents }: Case): DecisionRecord | undefined =>
+const withoutTimes = (record: DoorRecord | undefined, { documents }: Case): DoorRecord | undefined =>
   record !== undefined && documents.some(({ kind }) => kind === 'PolicyException') ? { ...record, ruleSet: '' } : record
 
 const byName = (requests: readonly CaseRequest[], value: (request: CaseRequest, index: number) => unknown): Readonly<Record<string, unknown>> =>
   Object.fromEntries(requests.map((request, index) => [request.name, value(request, index)]))
 
 describe.each(cases.map((subject): [string, Case] => [subject.name, subject]))('%s', (_name, subject) => {
-  const judged = new Map<DoorName, Promise<readonly DecisionRecord[]>>()
-  const through = (door: DoorName): Promise<readonly DecisionRecord[]> => {
+  const judged = new Map<DoorName, Promise<readonly DoorRecord[]>>()
+  const through = (door: DoorName): Promise<readonly DoorRecord[]> => {
     const known = judged.get(door) ?? DOORS[door](subject)
     judged.set(door, known)
     return known
@@ -91,7 +92,7 @@ describe('the cases', () => {
       [...new Set(outcomes.flatMap((outcome) => (outcome[field] === undefined ? [] : [String(outcome[field])])))].sort()
     expect(seen('result')).toEqual(['error', 'fail', 'pass', 'skip'])
     expect(seen('mitigation')).toEqual(['descended', 'existing', 'protected'])
-    expect(seen('level')).toEqual(['Deny', 'Observe', 'Warn'])
+    expect(seen('level')).toEqual(['Correct', 'Deny', 'Observe', 'Warn'])
     expect(seen('code')).toEqual(['CostExceeded', 'EvaluationFailed', 'NamespaceUnknown', 'NotCompiled', 'ParamNotFound', 'WrongVersion'])
   })
 

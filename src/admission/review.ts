@@ -1,6 +1,6 @@
-import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, parseJson } from '../api/index.ts'
-import { type Decision, decide, type ParamReader } from '../decide/index.ts'
-import { toDenialMessage, toWarnings, type UndecidedReason } from '../evidence/index.ts'
+import { type AdmissionRequest, type AdmissionResponse, canonicalJson, parseAdmissionReview, parseJson } from '../api/index.ts'
+import { type Correction, correct, type Decision, decide, type EvaluationInput, type ParamReader } from '../decide/index.ts'
+import { toCorrectionWarnings, toDenialMessage, toWarnings, type UndecidedReason } from '../evidence/index.ts'
 import { isNamespaceObject, type Lane, type NamespaceState, type RuleSet } from '../rules/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 
@@ -9,6 +9,8 @@ export type FailureClass = 'fail' | 'ignore'
 
 /** The part of a registration that its path carries. */
 export interface Route {
+  /** Whether the object is corrected, or judged. */
+  readonly act: 'validate' | 'mutate'
   readonly failureClass: FailureClass
   readonly lane: Lane
 }
@@ -30,6 +32,7 @@ export interface ReviewDependencies {
 /** Takes note of what the review path did; must not throw or wait. */
 export interface ReviewRecorder {
   recordDecision(decision: Decision, request: AdmissionRequest, decisionId: string): void
+  recordCorrection(correction: Correction, request: AdmissionRequest, correctionId: string): void
   recordUndecided(reason: UndecidedReason, failureClass: FailureClass): void
   recordDuration(seconds: number): void
 }
@@ -53,6 +56,14 @@ function toResponse(uid: string, decision: Decision, decisionId: string): Admiss
   return decision.effect === 'deny' ? denial(uid, toDenialMessage(decision, decisionId), more) : { uid, allowed: true, ...more }
 }
 
+/** A correction never refuses: whether the object is good is judged in the validating call. */
+function toCorrectingResponse(uid: string, correction: Correction, id: string): AdmissionResponse {
+  const { patch, outcomes } = correction
+  if (outcomes.length === 0) return { uid, allowed: true }
+  const told = { uid, allowed: true, auditAnnotations: { correction: id }, warnings: toCorrectionWarnings(correction) }
+  return patch.length === 0 ? told : { ...told, patchType: 'JSONPatch', patch: Buffer.from(canonicalJson(patch), 'utf8').toString('base64') }
+}
+
 function judge(
   ruleSet: RuleSet,
   request: AdmissionRequest,
@@ -64,7 +75,7 @@ function judge(
   const { clock, recorder } = dependencies
   const decisionId = dependencies.nextDecisionId()
   try {
-    const decision = decide(ruleSet, {
+    const input: EvaluationInput = {
       request,
       lane: route.lane,
       namespace,
@@ -72,7 +83,13 @@ function judge(
       now: clock.now(),
       digestKey: dependencies.digestKey,
       deadline: { now: clock.elapsedMs, atMs: arrivedMs + dependencies.deadlineMs },
-    })
+    }
+    if (route.act === 'mutate') {
+      const correction = correct(ruleSet, input)
+      recorder.recordCorrection(correction, request, decisionId)
+      return reviewAnswer(toCorrectingResponse(request.uid, correction, decisionId))
+    }
+    const decision = decide(ruleSet, input)
     recorder.recordDecision(decision, request, decisionId)
     return reviewAnswer(toResponse(request.uid, decision, decisionId))
   } catch (error) {

@@ -40,10 +40,11 @@ const SLICE_MS = 5
 const UID_IN_BODY = /"uid"\s*:\s*"([A-Za-z0-9-]{1,64})"/
 
 const routeOf = (path: string): Route | undefined => {
-  const match = /^\/validate\/(fail|ignore)\/(equivalent|any|exact)$/.exec(path)
+  const match = /^\/(validate|mutate)\/(fail|ignore)\/(equivalent|any|exact)$/.exec(path)
   if (match === null) return undefined
-  const failureClass: FailureClass = match[1] === 'fail' ? 'fail' : 'ignore'
-  return { failureClass, lane: match[2] === 'any' ? 'any' : match[2] === 'exact' ? 'exact' : 'equivalent' }
+  const [, act, kind, lane] = match
+  const failureClass: FailureClass = kind === 'fail' ? 'fail' : 'ignore'
+  return { act: act === 'mutate' ? 'mutate' : 'validate', failureClass, lane: lane === 'any' ? 'any' : lane === 'exact' ? 'exact' : 'equivalent' }
 }
 
 /** The HTTPS door. One request never delays another but by the time that its decision takes. */

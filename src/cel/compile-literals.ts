@@ -3,6 +3,7 @@ import type { ListExpr, LiteralExpr, MapExpr, MessageExpr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, type Scope } from './compile-context.ts'
 import { CelError, noOverload } from './failure.ts'
 import { MapBuilder } from './maps.ts'
+import { nameMessage } from './message-types.ts'
 import { type CelValue, Optional, toDouble, Uint } from './values.ts'
 
 const LIST_COST = 10
@@ -81,8 +82,9 @@ export function compileMap(context: CompileContext, expr: MapExpr, scope: Scope 
   return constantCode(builder.finish())
 }
 
-/** `Type{field: value}`: a map of its fields. */
+/** `Type{field: value}`: a map of its fields that remembers its type. */
 export function compileMessage(context: CompileContext, expr: MessageExpr, scope: Scope | undefined): Code {
   const entries = expr.fields.map(({ name, value, optional }) => ({ key: constantCode(name), value: context.compile(value, scope), optional }))
-  return mapCode(entries, MESSAGE_COST)
+  const { run, cost } = mapCode(entries, MESSAGE_COST)
+  return { run: (frame) => nameMessage(run(frame), expr.typeName), cost }
 }

@@ -11,8 +11,8 @@ import {
   parseApiVersion,
   type Result,
 } from '../api/index.ts'
-import { type Decision, decide } from '../decide/index.ts'
-import { describeFailure, toDecisionRecord } from '../evidence/index.ts'
+import { type Correction, correct, type Decision, decide, type EvaluationInput } from '../decide/index.ts'
+import { describeFailure, toCorrectionRecord, toCorrectionWarnings, toDecisionRecord, toLeafWarnings } from '../evidence/index.ts'
 import {
   ANNOTATIONS,
   assembleRuleSet,
@@ -20,6 +20,7 @@ import {
   type CompileIssue,
   compileException,
   compilePolicy,
+  conflictIssues,
   describeIssue,
   fieldIssues,
   isNamespaceObject,
@@ -89,10 +90,13 @@ function toRequest(document: unknown, { resourceOf }: Workspace): Result<Admissi
   })
 }
 
-function judge(ruleSet: RuleSet, request: AdmissionRequest, workspace: Workspace, now: Date): Decision {
+/** Judges an object as the cluster would: corrected first, where a policy at level `Correct` corrects it. */
+function judge(ruleSet: RuleSet, request: AdmissionRequest, workspace: Workspace, now: Date): { readonly decision: Decision; readonly correction: Correction } {
   const isNamespaced = request.namespace !== '' && !isNamespaceObject(request)
   const namespace = isNamespaced ? workspace.namespaceOf(request.namespace) : ({ kind: 'clusterScoped' } as const)
-  return decide(ruleSet, { request, lane: 'offline', namespace, params: workspace.params, now, digestKey: DIGEST_KEY })
+  const input: EvaluationInput = { request, lane: 'offline', namespace, params: workspace.params, now, digestKey: DIGEST_KEY }
+  const correction = correct(ruleSet, input)
+  return { correction, decision: decide(ruleSet, { ...input, request: { ...request, object: correction.object } }) }
 }
 
 const isOwnDefinition = ({ value }: SourceDocument): boolean => isKubernetesObject(value) && parseApiVersion(value.apiVersion).group === 'bylaw.dev'
@@ -103,15 +107,16 @@ function subjectName({ kind, object, oldObject, operation, subResource }: Admiss
   return `${operation === 'CREATE' ? '' : `${operation} `}${kind.kind}${subResource === '' ? '' : `/${subResource}`} ${name}`
 }
 
-function describeDecision({ file, request }: Subject, decision: Decision): string {
+function describeDecision({ file, request }: Subject, decision: Decision, correction: Correction): string {
   const failed = decision.outcomes.filter((outcome) => outcome.result === 'fail' || outcome.result === 'error')
-  if (failed.length === 0) return ''
+  const corrections = [...toCorrectionWarnings(correction), ...toLeafWarnings(decision)].map((line) => `  correct: ${line}`)
+  if (failed.length === 0 && corrections.length === 0) return ''
   const blocks = failed.map((outcome) => {
     const [head = '', ...rest] = describeFailure(outcome)
     const effect = outcome.waivedBy === undefined ? outcome.effect : `waived by ${outcome.waivedBy}`
     return `  ${effect}: ${head}\n${rest.map((line) => `    ${line}`).join('\n')}`
   })
-  return `${file}: ${subjectName(request)}\n${blocks.join('\n')}\n`
+  return `${file}: ${subjectName(request)}\n${[...corrections, ...blocks].join('\n')}\n`
 }
 
 /** Judges resources in files by policies in files: the same engine and the same words as in a cluster, without one. */
@@ -141,9 +146,9 @@ export function check({ policies, resources, environment, now, output, openapi =
   const compiled = workspace.value.policies.map((policy) => compilePolicy(policy))
   const exceptions = workspace.value.exceptions.map((source) => compileOffline(source, now))
   const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile, exceptions: exceptions.map((state) => state.compiled) })
-  const decisions = subjects.map((subject) => ({ subject, decision: judge(ruleSet, subject.request, workspace.value, now) }))
+  const decisions = subjects.map((subject) => ({ subject, ...judge(ruleSet, subject.request, workspace.value, now) }))
   const notes = [
-    ...describeIssues(compiled, workspace.value, schemas.value),
+    ...describeIssues(compiled, ruleSet, workspace.value, schemas.value),
     ...exceptions.flatMap(({ compiled: { id }, issues }) => issues.map((issue) => `${issue.severity}: PolicyException ${id}: ${describeIssue(issue)}`)),
   ]
   const stderr = notes.length === 0 ? '' : `${notes.join('\n')}\n`
@@ -152,10 +157,15 @@ export function check({ policies, resources, environment, now, output, openapi =
     compiled,
   )
   if (output === 'json') {
-    const rows = decisions.map(({ subject, decision }) => ({ file: subject.file, subject: subjectName(subject.request), decision: toDecisionRecord(decision) }))
+    const rows = decisions.map(({ subject, decision, correction }) => ({
+      file: subject.file,
+      subject: subjectName(subject.request),
+      ...(correction.outcomes.length === 0 ? {} : { correction: toCorrectionRecord(correction, subject.request.uid, subject.request.object) }),
+      decision: toDecisionRecord(decision),
+    }))
     return { exitCode, stdout: `${JSON.stringify(rows, null, 2)}\n`, stderr }
   }
-  const told = decisions.map(({ subject, decision }) => describeDecision(subject, decision)).filter((text) => text !== '')
+  const told = decisions.map(({ subject, decision, correction }) => describeDecision(subject, decision, correction)).filter((text) => text !== '')
   const count = (effect: string): number => decisions.filter(({ decision }) => decision.effect === effect).length
   const summary = `${decisions.length} object${decisions.length === 1 ? '' : 's'} judged by ${compiled.length} polic${compiled.length === 1 ? 'y' : 'ies'}: ${count('deny')} denied, ${count('warn')} warned, ${count('allow')} allowed`
   return { exitCode, stdout: `${[...told, summary].join('\n')}\n`, stderr }
@@ -176,9 +186,9 @@ function compileOffline({ exception, object }: SourceException, now: Date) {
   return { compiled: { ...compiled, approval: { kind: 'approved', stamp } as const }, issues }
 }
 
-function describeIssues(compiled: readonly CompiledPolicy[], { profile }: Workspace, schemas: SchemaCatalogue): string[] {
+function describeIssues(compiled: readonly CompiledPolicy[], ruleSet: RuleSet, { profile }: Workspace, schemas: SchemaCatalogue): string[] {
   return compiled.flatMap((policy) =>
-    [...policy.issues, ...profileIssues(policy, profile), ...fieldIssuesOf(policy, schemas)].map(
+    [...policy.issues, ...profileIssues(policy, profile), ...conflictIssues(policy, ruleSet), ...fieldIssuesOf(policy, schemas)].map(
       (issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`,
     ),
   )

@@ -2,7 +2,7 @@ import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject,
 import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
 import type { PolicyCounters, WaiverCount } from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
-import { describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
+import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
 
 /** What the status of a policy tells besides the policy itself. */
@@ -86,6 +86,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
       : [
           ...compiled.issues.filter(({ severity }) => severity === 'warning'),
           ...profileIssues(compiled, context.ruleSet.profile),
+          ...conflictIssues(compiled, context.ruleSet),
           ...context.fieldIssues(compiled.policy),
         ]
   const isAtRevision = policy !== undefined && policy.revision === compiled?.revision

@@ -1,5 +1,5 @@
 import { isInForce, type RuleSet } from '../rules/index.ts'
-import type { Decision, Effect, ParamReference, RuleOutcome } from './decision.ts'
+import type { Decision, Effect, LeafCorrection, ParamReference, RuleOutcome } from './decision.ts'
 import { environmentOf } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { judgePolicy, type RequestContext } from './judge-policy.ts'
@@ -7,6 +7,7 @@ import { isNeverDenied } from './mitigation.ts'
 
 const NO_OUTCOMES: readonly RuleOutcome[] = []
 const NO_PARAMS: readonly ParamReference[] = []
+const NO_CORRECTIONS: readonly LeafCorrection[] = []
 
 function strongest(outcomes: readonly RuleOutcome[]): Effect {
   if (outcomes.some(({ effect }) => effect === 'deny')) return 'deny'
@@ -23,21 +24,25 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
   const candidates = ruleSet.candidates(request.resource.group, request.resource.resource, request.subResource)
   if (candidates.length === 0) {
     const dependsOn = { namespaceResourceVersion, params: NO_PARAMS, decidedAt: now }
-    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, dependsOn, ...broken }
+    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, leafCorrections: NO_CORRECTIONS, dependsOn, ...broken }
   }
   const paramsRead: ParamReference[] = []
+  const leafCorrections: LeafCorrection[] = []
   let neverDenied: boolean | undefined
   const isProtected = (): boolean => {
     neverDenied ??= isNeverDenied(request)
     return neverDenied
   }
-  const context: RequestContext = { ruleSet, input, environment, isTurnedDown: broken.breakGlass !== undefined, isProtected, paramsRead }
+  const context: RequestContext = { ruleSet, input, environment, isTurnedDown: broken.breakGlass !== undefined, isProtected, paramsRead, leafCorrections }
   const outcomes = candidates.flatMap((candidate) => judgePolicy(candidate, context))
+  const effect = strongest(outcomes)
   return {
-    effect: strongest(outcomes),
+    // Whoever writes a template that is judged otherwise than it reads has to know.
+    effect: effect === 'allow' && leafCorrections.length > 0 ? 'warn' : effect,
     environment,
     ruleSetRevision: ruleSet.revision,
     outcomes,
+    leafCorrections,
     dependsOn: { namespaceResourceVersion, params: paramsRead, decidedAt: now },
     ...broken,
   }

@@ -1,6 +1,7 @@
 import type { EnforcementLevel, FailurePolicy } from '../api/index.ts'
 import type { BreakGlass, PolicyIdentity } from '../rules/index.ts'
 import type { RequestEnvironment } from './environment.ts'
+import type { Suggestion } from './suggestion.ts'
 
 export type Effect = 'allow' | 'warn' | 'deny'
 
@@ -60,11 +61,23 @@ interface Waivable {
   readonly exceptionNotes: readonly string[]
 }
 
+/** A pod template that was judged as its Pods will be when a policy has corrected them; the template itself stays as it is. */
+export interface LeafCorrection {
+  readonly policy: PolicyIdentity
+  readonly suggestion: Suggestion
+}
+
 /** What one rule said of one request. Adding a member is meant to break every `switch` that reads it. */
 export type RuleOutcome =
   | (OutcomeBase & { readonly result: 'pass'; readonly withoutParam: boolean })
   | (OutcomeBase & { readonly result: 'skip'; readonly condition: string })
-  | (OutcomeBase & Waivable & { readonly result: 'fail'; readonly violation: Violation; readonly mitigation: Mitigation | undefined })
+  | (OutcomeBase &
+      Waivable & {
+        readonly result: 'fail'
+        readonly violation: Violation
+        readonly mitigation: Mitigation | undefined
+        readonly suggestion: Suggestion | undefined
+      })
   | (OutcomeBase &
       Waivable & {
         readonly result: 'error'
@@ -93,6 +106,7 @@ export interface Decision {
   readonly breakGlass?: BreakGlass
   /** Most severe first, then by policy and by the rule's place in it. */
   readonly outcomes: readonly RuleOutcome[]
+  readonly leafCorrections: readonly LeafCorrection[]
   readonly dependsOn: { readonly namespaceResourceVersion: string; readonly params: readonly ParamReference[]; readonly decidedAt: Date }
 }
 

@@ -1,3 +1,4 @@
+export { type Correction, type CorrectionOutcome, correct } from './correct.ts'
 export { decide } from './decide.ts'
 export {
   blocks,
@@ -6,6 +7,7 @@ export {
   type EvaluationErrorCode,
   type FailedOutcome,
   type Finding,
+  type LeafCorrection,
   type Mitigation,
   type ParamReference,
   type RuleOutcome,
@@ -14,6 +16,8 @@ export {
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
 export type { EvaluationInput, ParamReader, ParamState } from './input.ts'
+export type { PatchOperation } from './json-diff.ts'
 export { selectParams } from './select-params.ts'
+export type { Suggestion } from './suggestion.ts'
 export { isSensitive } from './values.ts'
 export { oneLine } from './violation.ts'

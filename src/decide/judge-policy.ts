@@ -1,14 +1,27 @@
 import { type KubernetesObject, objectName, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
-import { type Candidate, type CompiledExpression, fittingMatch, isDenying, isNamespaceObject, type Rule, type RuleSet, toVirtualPod } from '../rules/index.ts'
-import type { Effect, EvaluationErrorCode, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
+import {
+  type Candidate,
+  type CompiledExpression,
+  fittingMatch,
+  isDenying,
+  isNamespaceObject,
+  type MutationRule,
+  type Rule,
+  type RuleSet,
+  toVirtualPod,
+} from '../rules/index.ts'
+import type { Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
+import { diffJson, type PatchOperation } from './json-diff.ts'
 import { hasNoNewAtom, isDescended, isNotWorse } from './mitigation.ts'
+import { applyMutations, isIdempotent, objectionToPatch, touchesChange, withTemplate } from './policy-correction.ts'
 import { authoredText, showError } from './redaction.ts'
+import { type Suggestion, toSuggestion } from './suggestion.ts'
 import { isSensitive, type ValueRules } from './values.ts'
 import { explainViolation, oneLine } from './violation.ts'
-import { waiverFor } from './waiver.ts'
+import { type WaiverVerdict, waiverFor } from './waiver.ts'
 
 /** What the judgement of every policy of one request shares. */
 export interface RequestContext {
@@ -21,6 +34,8 @@ export interface RequestContext {
   readonly isProtected: () => boolean
   /** Parameters that were read on the way. */
   readonly paramsRead: ParamReference[]
+  /** Pod templates that were judged as their Pods will be corrected. */
+  readonly leafCorrections: LeafCorrection[]
 }
 
 interface Unevaluable {
@@ -56,6 +71,22 @@ export function judgePolicy(candidate: Candidate, context: RequestContext): read
   return new PolicyJudgement(match === candidate.match ? candidate : { ...candidate, match }, context).outcomes()
 }
 
+/** What became of an object under one policy at level `Correct`. */
+export type PolicyCorrection =
+  | { readonly kind: 'untouched' }
+  /** `isStable` is false where the mutations would change again what they made. */
+  | { readonly kind: 'corrected'; readonly object: KubernetesObject; readonly patch: readonly PatchOperation[]; readonly isStable: boolean }
+  | { readonly kind: 'notCorrected'; readonly reason: string }
+
+const UNTOUCHED: PolicyCorrection = { kind: 'untouched' }
+
+/** Applies the mutations of one policy to the object of a request: all of them, or none. */
+export function correctByPolicy(candidate: Candidate, context: RequestContext): PolicyCorrection {
+  const match = fittingMatch(candidate.match, context.input.request)
+  if (match === undefined) return UNTOUCHED
+  return new PolicyJudgement(match === candidate.match ? candidate : { ...candidate, match }, context).correction()
+}
+
 class PolicyJudgement {
   readonly #candidate: Candidate
   readonly #context: RequestContext
@@ -84,24 +115,90 @@ class PolicyJudgement {
   }
 
   outcomes(): readonly RuleOutcome[] {
+    const subject = this.#subject()
+    if (subject === undefined) return []
+    return subject.failure === undefined ? this.#judge(subject.view) : this.#errors(subject.view, subject.failure)
+  }
+
+  /** What the policy makes of the object where it is at level `Correct`. */
+  correction(): PolicyCorrection {
+    const { policy, match } = this.#candidate
+    const { request } = this.#context.input
+    const { object, operation, subResource } = request
+    if (this.#level !== 'Correct' || subResource !== '' || object === null || this.#context.isProtected()) return UNTOUCHED
+    const { template } = match
+    const mutations = policy.mutations.filter(({ operations, templates }) => operations.has(operation) && (template === undefined || templates === 'Apply'))
+    if (mutations.length === 0) return UNTOUCHED
+    const subject = this.#subject()
+    if (subject === undefined) return UNTOUCHED
+    if (subject.failure !== undefined) return { kind: 'notCorrected', reason: subject.failure.message }
+    const { view } = subject
+    const params = this.#params()
+    if (!params.ok) return params.error === 'skip' ? UNTOUCHED : { kind: 'notCorrected', reason: params.error.message }
+    if (view.object === null || this.#isWaived(view)) return UNTOUCHED
+    const wanted = mutations.filter(({ name }) => this.#waiver(name, view)?.waivedBy === undefined)
+    const made = this.#mutateByParams(wanted, view, params.value)
+    if (!made.ok) return { kind: 'notCorrected', reason: this.#shownError(made.error) }
+    if (made.value === undefined) return UNTOUCHED
+    const corrected = template === undefined ? made.value.object : withTemplate(object, template, made.value.object)
+    const patch = diffJson(object, corrected)
+    if (patch.length === 0) return UNTOUCHED
+    if (operation === 'UPDATE' && (request.oldObject === null || !touchesChange(patch, object, request.oldObject))) return UNTOUCHED
+    const objection = objectionToPatch(patch, request)
+    if (objection !== undefined) return { kind: 'notCorrected', reason: objection }
+    return { kind: 'corrected', object: corrected, patch, isStable: made.value.isStable }
+  }
+
+  /** Applies the mutations once for each parameter, each seeing what those before made; undefined where no match condition holds. */
+  #mutateByParams(
+    mutations: readonly MutationRule[],
+    view: View,
+    params: readonly Param[],
+  ): Result<{ readonly object: KubernetesObject; readonly isStable: boolean } | undefined, string> {
+    let made: { readonly object: KubernetesObject; readonly isStable: boolean } | undefined
+    for (const param of params) {
+      const { object } = { ...view, ...made }
+      if (object === null) return ok(undefined)
+      this.#budget = this.#newBudget()
+      const bind = (seen: KubernetesObject): Bindings => this.#bindings({ ...view, object: seen }, param.object)
+      const applies = this.#matchConditions(bind(object))
+      if (!applies.ok) {
+        if (applies.error.kind === 'false') continue
+        return { ok: false, error: applies.error.error.message }
+      }
+      const next = applyMutations(mutations, object, bind, this.#budget)
+      if (!next.ok) return next
+      const isStable = (made?.isStable ?? true) && isIdempotent(mutations, next.value, bind, this.#budget)
+      made = { object: next.value, isStable }
+    }
+    return ok(made)
+  }
+
+  /** Whether exceptions waive every rule of the policy for this object. */
+  #isWaived(view: View): boolean {
+    const { rules } = this.#candidate.policy
+    return rules.length > 0 && rules.every(({ name }) => this.#waiver(name, view)?.waivedBy !== undefined)
+  }
+
+  /** What the policy judges, and why it cannot be where it cannot; undefined where the policy does not apply. */
+  #subject(): { readonly view: View; readonly failure: Unevaluable | undefined } | undefined {
     const { match } = this.#candidate
     const { input } = this.#context
     const { request } = input
-    if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return []
+    if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return undefined
     const selected = this.#namespaceIsSelected()
-    if (selected === false) return []
+    if (selected === false) return undefined
     const view = this.#view()
-    if (view === undefined || !this.#objectIsSelected(view)) return []
+    if (view === undefined || !this.#objectIsSelected(view)) return undefined
     if (selected === undefined) {
-      return this.#errors(view, { code: 'NamespaceUnknown', message: 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged' })
+      const message = 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged'
+      return { view, failure: { code: 'NamespaceUnknown', message } }
     }
     if (input.lane === 'offline' && match.lane === 'equivalent' && request.resource.version !== match.version) {
-      return this.#errors(view, {
-        code: 'WrongVersion',
-        message: `the policy judges version \`${match.version}\` of \`${request.resource.resource}\`, not \`${request.resource.version}\``,
-      })
+      const message = `the policy judges version \`${match.version}\` of \`${request.resource.resource}\`, not \`${request.resource.version}\``
+      return { view, failure: { code: 'WrongVersion', message } }
     }
-    return this.#judge(view)
+    return { view, failure: undefined }
   }
 
   /** Undefined where that cannot be told. */
@@ -133,7 +230,7 @@ class PolicyJudgement {
     return [object, oldObject].some((seen) => seen !== null && selects(seen.metadata.labels ?? {}))
   }
 
-  #bindings({ object, oldObject }: View, params: KubernetesObject | null): Bindings {
+  #bindings({ object, oldObject }: View, params: KubernetesObject | null, budget = this.#budget): Bindings {
     const { request, namespace } = this.#context.input
     const namespaceObject =
       namespace.kind === 'found'
@@ -144,7 +241,7 @@ class PolicyJudgement {
     const bindings: Record<string, unknown> = { object, oldObject, request: request.wire, namespaceObject, params }
     for (const { name, expression } of this.#candidate.policy.variables) {
       const compute = (): Result<CelValue, EvaluationError> => {
-        const value = evaluate(expression, bindings, this.#budget)
+        const value = evaluate(expression, bindings, budget)
         if (value.ok) return value
         const { code, message } = value.error
         return { ok: false, error: { code: code === 'CostExceeded' || code === 'DeadlineExceeded' ? code : 'EvaluationFailed', message } }
@@ -172,7 +269,58 @@ class PolicyJudgement {
     const bindings = this.#bindings(view, params)
     const applies = this.#matchConditions(bindings)
     if (!applies.ok) return applies.error.kind === 'false' ? this.#skips(applies.error.name) : this.#errors(view, applies.error.error)
-    return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, params))
+    const leaf = this.#correctLeaf(view, params)
+    if (leaf === undefined) return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, params))
+    if (!leaf.ok) return policy.rules.map((rule) => this.#judgeRule(rule, view, bindings, params, { kind: 'failed', reason: leaf.error }))
+    const seen = leaf.value
+    return policy.rules.map((rule) => this.#judgeRule(rule, seen, this.#bindings(seen, params), params))
+  }
+
+  /** Applies mutations without a share in the budget of the rules: what they cost must not keep a rule from being judged. */
+  #mutated(mutations: readonly MutationRule[], object: KubernetesObject, view: View, params: KubernetesObject | null): Result<KubernetesObject, string> {
+    const budget = this.#newBudget()
+    const made = applyMutations(mutations, object, (seen) => this.#bindings({ ...view, object: seen }, params, budget), budget)
+    return made.ok ? made : { ok: false, error: this.#shownError(made.error) }
+  }
+
+  /** The pod template as its Pods will be when they are made; undefined where nothing is corrected there. */
+  #correctLeaf(view: View, params: KubernetesObject | null): Result<View, string> | undefined {
+    const { policy, match } = this.#candidate
+    const { object, oldObject } = view
+    const { request } = this.#context.input
+    if (this.#level !== 'Correct' || match.template === undefined || object === null || request.object === null) return undefined
+    const mutations = policy.mutations.filter(({ name, operations }) => operations.has('CREATE') && this.#waiver(name, view)?.waivedBy === undefined)
+    if (mutations.length === 0 || this.#isWaived(view)) return undefined
+    const corrected = this.#mutated(mutations, object, view, params)
+    if (!corrected.ok) return corrected
+    const before = oldObject === null ? undefined : this.#mutated(mutations, oldObject, view, params)
+    const patch = diffJson(request.object, withTemplate(request.object, match.template, corrected.value))
+    // What a controller makes is told at its owner.
+    const isNew = oldObject === null ? !isDescended(this.#context.ruleSet, policy, request) : diffJson(oldObject, object).length > 0
+    if (patch.length > 0 && isNew) this.#context.leafCorrections.push({ policy: policy.identity, suggestion: toSuggestion(patch, this.#valueRules()) })
+    return ok({ object: corrected.value, oldObject: before?.ok ? before.value : oldObject })
+  }
+
+  /** What the mutations would make of an object that a rule objects to; undefined where they would not satisfy the rule. */
+  #suggestion(rule: Rule, view: View, params: KubernetesObject | null): Suggestion | undefined {
+    const { policy, match } = this.#candidate
+    const { object, subResource, operation } = this.#context.input.request
+    if (policy.mutations.length === 0 || view.object === null || object === null || subResource !== '' || operation === 'DELETE') return undefined
+    const made = this.#mutated(policy.mutations, view.object, view, params)
+    if (!made.ok) return this.#level === 'Correct' ? { kind: 'failed', reason: made.error } : undefined
+    const budget = this.#newBudget()
+    const value = evaluate(rule.expression, this.#bindings({ ...view, object: made.value }, params, budget), budget)
+    if (!value.ok || value.value !== true) return undefined
+    const patch = diffJson(object, match.template === undefined ? made.value : withTemplate(object, match.template, made.value))
+    return toSuggestion(patch, this.#valueRules())
+  }
+
+  #valueRules(showsAll = false): ValueRules {
+    return { ...this.#values, showsAll }
+  }
+
+  #shownError(message: string): string {
+    return oneLine(showError(message, this.#valueRules()))
   }
 
   /** False wins over an error, as in Kubernetes. */
@@ -216,7 +364,7 @@ class PolicyJudgement {
     }
   }
 
-  #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null): RuleOutcome {
+  #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null, failed?: Suggestion): RuleOutcome {
     const value = evaluate(rule.expression, bindings, this.#budget)
     if (!value.ok) return this.#error(rule, view, value.error)
     if (value.value === true) return { result: 'pass', rule, ...this.#param, level: this.#level, effect: 'allow', withoutParam: false }
@@ -232,6 +380,7 @@ class PolicyJudgement {
       ...this.#waived(rule, view, mitigation === undefined ? 'deny' : 'warn'),
       violation,
       mitigation,
+      suggestion: failed ?? this.#suggestion(rule, view, params),
     }
   }
 
@@ -262,18 +411,25 @@ class PolicyJudgement {
 
   /** What an exception makes of an effect. What must never be denied is told as such, whether or not there is an exception. */
   #waived(rule: RuleOutcome['rule'], view: View, denying: Effect) {
+    const wouldHave = effectAt(this.#level, denying)
+    const waiver = this.#context.isProtected() ? undefined : this.#waiver(rule.name, view)
+    if (waiver === undefined) return { effect: wouldHave, wouldHave, waivedBy: undefined, exceptionNotes: [] }
+    const { waivedBy, notes } = waiver
+    return { effect: waivedBy === undefined ? wouldHave : ('allow' as const), wouldHave, waivedBy, exceptionNotes: notes }
+  }
+
+  /** What the exceptions say of a rule; undefined where there are none to the policy. */
+  #waiver(rule: string, view: View): WaiverVerdict | undefined {
     const { ruleSet, input } = this.#context
     const { policy } = this.#candidate
-    const wouldHave = effectAt(this.#level, denying)
     const exceptions = ruleSet.exceptionsTo(policy.identity.name)
-    if (exceptions.length === 0 || this.#context.isProtected()) return { effect: wouldHave, wouldHave, waivedBy: undefined, exceptionNotes: [] }
-    const { waivedBy, notes } = waiverFor(exceptions, policy, rule.name, view.object ?? view.oldObject, {
+    if (exceptions.length === 0) return undefined
+    return waiverFor(exceptions, policy, rule, view.object ?? view.oldObject, {
       input,
       isDescended: () => isDescended(ruleSet, policy, input.request),
       bindings: () => this.#bindings(view, null),
       budget: this.#waiverBudget,
     })
-    return { effect: waivedBy === undefined ? wouldHave : ('allow' as const), wouldHave, waivedBy, exceptionNotes: notes }
   }
 
   #error(rule: Rule, view: View, { code, message }: Unevaluable): RuleOutcome {

@@ -10,8 +10,9 @@ const MAX_ERROR_CHARACTERS = 2048
 
 /** All that the author of a policy wrote and everyone may read. */
 export function authoredText({ policy }: EnforcedPolicy): string {
-  const { matchConditions, variables, validations } = policy.spec
-  return [...matchConditions, ...variables, ...validations].flatMap(({ name, expression }) => [name, expression]).join('\n')
+  const { matchConditions, variables, validations, mutations } = policy.spec
+  const written = mutations.flatMap(({ name, jsonPatch, applyConfiguration }) => [name, (jsonPatch ?? applyConfiguration)?.expression ?? ''])
+  return [...[...matchConditions, ...variables, ...validations].flatMap(({ name, expression }) => [name, expression]), ...written].join('\n')
 }
 
 /** An error as it may be told: a part that the policy did not bring itself came from the object, and is told as a digest. */

@@ -32,7 +32,9 @@ function grandparentOf({ kind, name }: Identity, object: KubernetesObject): Iden
 
 function identitiesOf({ request }: EvaluationInput, isDescended: boolean): readonly Identity[] {
   const object = request.object ?? request.oldObject
-  const own = { kind: request.kind.kind, name: request.name === '' ? (object?.metadata.name ?? '') : request.name }
+  // Before the name is made of it, all that is known of a name is what it begins with.
+  const known = object?.metadata.name ?? object?.metadata.generateName ?? ''
+  const own = { kind: request.kind.kind, name: request.name === '' ? known : request.name }
   const owner = isDescended ? object?.metadata.ownerReferences?.find(({ controller }) => controller === true) : undefined
   if (object === null || owner === undefined) return [own]
   const parent = { kind: owner.kind, name: owner.name }

@@ -1,4 +1,4 @@
-import type { Decision, RuleOutcome } from '../decide/index.ts'
+import type { Correction, Decision, RuleOutcome } from '../decide/index.ts'
 
 /** How often a policy came to which end, since this instance started. */
 export interface DecisionCounts {
@@ -79,6 +79,12 @@ export class DecisionCounter {
         if (counters.recent.length > MAX_RECENT) counters.recent.pop()
       }
     }
+  }
+
+  /** Counts the policies that corrected an object; only the mutating call knows of it, so a decision never counts it. */
+  recordCorrection({ outcomes }: Correction, { isDryRun }: Pick<DecisionSubject, 'isDryRun'>): void {
+    if (isDryRun) return
+    for (const { kind, policy } of outcomes) if (kind === 'corrected') this.#of(policy.name).counts.corrected += 1
   }
 
   /** How often an exception (`namespace/name`) waived something, and when last. */

@@ -1,4 +1,7 @@
-import type { Decision, FailedOutcome, RuleOutcome } from '../decide/index.ts'
+import type { Decision, FailedOutcome, PatchOperation, RuleOutcome, Suggestion } from '../decide/index.ts'
+
+/** A patch that may be read by everyone, whole, or the reason why there is none. */
+export type SuggestionRecord = { readonly patch: readonly PatchOperation[] } | { readonly failed: string }
 
 /** One outcome as it is written down: plain data, no values beyond those that may be shown. */
 export interface OutcomeRecord {
@@ -14,6 +17,8 @@ export interface OutcomeRecord {
   readonly message?: string
   readonly findings?: readonly { readonly path: string; readonly sentence: string }[]
   readonly code?: string
+  /** What the policy's mutations would make of the object, or why they cannot. */
+  readonly suggestion?: SuggestionRecord
   /** The exception that waives it, and what would have been without it. */
   readonly waivedBy?: string
   readonly wouldHave?: string
@@ -31,7 +36,12 @@ export interface DecisionRecord {
   /** There where all policies were turned down to warnings. */
   readonly breakGlass?: { readonly account: string; readonly until: string; readonly reason: string; readonly owner: string }
   readonly outcomes: readonly OutcomeRecord[]
+  /** Pod templates that were judged as their Pods will be corrected. */
+  readonly leafCorrections?: readonly { readonly policy: string; readonly suggestion: SuggestionRecord }[]
 }
+
+const toSuggestionRecord = (suggestion: Suggestion): SuggestionRecord =>
+  suggestion.kind === 'patch' ? { patch: suggestion.patch } : { failed: suggestion.reason }
 
 function waiverOf({ waivedBy, wouldHave, exceptionNotes }: FailedOutcome): Pick<OutcomeRecord, 'waivedBy' | 'wouldHave' | 'exceptionNotes'> {
   return {
@@ -53,14 +63,21 @@ function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
       return { ...base, code, message, ...waiverOf(outcome), ...(mitigation === undefined ? {} : { mitigation }) }
     }
     case 'fail': {
-      const { violation, mitigation } = outcome
-      return { ...base, message: violation.message, findings: violation.findings, ...waiverOf(outcome), ...(mitigation === undefined ? {} : { mitigation }) }
+      const { violation, mitigation, suggestion } = outcome
+      return {
+        ...base,
+        message: violation.message,
+        findings: violation.findings,
+        ...waiverOf(outcome),
+        ...(mitigation === undefined ? {} : { mitigation }),
+        ...(suggestion === undefined ? {} : { suggestion: toSuggestionRecord(suggestion) }),
+      }
     }
   }
 }
 
 /** Turns a decision into plain data. */
-export function toDecisionRecord({ effect, environment, ruleSetRevision, outcomes, breakGlass }: Decision): DecisionRecord {
+export function toDecisionRecord({ effect, environment, ruleSetRevision, outcomes, leafCorrections, breakGlass }: Decision): DecisionRecord {
   return {
     schemaVersion: 1,
     effect,
@@ -68,5 +85,8 @@ export function toDecisionRecord({ effect, environment, ruleSetRevision, outcome
     ruleSet: ruleSetRevision,
     ...(breakGlass === undefined ? {} : { breakGlass }),
     outcomes: outcomes.map(toOutcomeRecord),
+    ...(leafCorrections.length === 0
+      ? {}
+      : { leafCorrections: leafCorrections.map(({ policy, suggestion }) => ({ policy: policy.name, suggestion: toSuggestionRecord(suggestion) })) }),
   }
 }

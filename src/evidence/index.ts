@@ -1,5 +1,6 @@
+export { type CorrectionRecord, toCorrectionRecord } from './correction-record.ts'
 export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation, type WaiverCount } from './decision-counts.ts'
 export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
 export { type LogFields, type Logger, makeLogger } from './logger.ts'
 export { Metrics, type UndecidedReason } from './metrics.ts'
-export { describeFailure, toDenialMessage, toWarnings } from './sentences.ts'
+export { describeFailure, toCorrectionWarnings, toDenialMessage, toLeafWarnings, toWarnings } from './sentences.ts'

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Decision, Effect, EvaluationErrorCode } from '../decide/index.ts'
+import type { Correction, CorrectionOutcome, Decision, Effect, EvaluationErrorCode } from '../decide/index.ts'
 import type { RuleSet } from '../rules/index.ts'
 
 /** Why a review ended without a decision. */
@@ -17,6 +17,7 @@ const ERRORS: readonly EvaluationErrorCode[] = [
   'NamespaceUnknown',
   'WrongVersion',
 ]
+const CORRECTIONS: readonly CorrectionOutcome['kind'][] = ['corrected', 'notCorrected', 'conflict']
 const NO_ENVIRONMENT = 'unknown'
 
 /** The figures that Prometheus reads. Labels come from closed lists, policy names and environments, never from objects. */
@@ -24,6 +25,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #decisions: Counter<'effect' | 'dry_run'>
   readonly #policyDecisions: Counter<'policy' | 'environment' | 'effect'>
+  readonly #corrections: Counter<'policy' | 'environment' | 'outcome'>
   readonly #errors: Counter<'code'>
   readonly #undecided: Counter<'reason' | 'failure_class'>
   readonly #duration: Histogram
@@ -42,6 +44,12 @@ export class Metrics {
       name: 'bylaw_policy_decisions_total',
       help: 'Effects of a policy by environment, dry runs aside',
       labelNames: ['policy', 'environment', 'effect'],
+      registers,
+    })
+    this.#corrections = new Counter({
+      name: 'bylaw_corrections_total',
+      help: 'What became of objects under a policy at level Correct by environment, dry runs aside',
+      labelNames: ['policy', 'environment', 'outcome'],
       registers,
     })
     this.#errors = new Counter({ name: 'bylaw_rule_errors_total', help: 'Rules that could not be evaluated, by reason', labelNames: ['code'], registers })
@@ -97,6 +105,12 @@ export class Metrics {
     }
   }
 
+  recordCorrection({ environment, outcomes }: Correction, isDryRun: boolean): void {
+    if (isDryRun) return
+    const name = environment.kind === 'known' ? environment.name : NO_ENVIRONMENT
+    for (const { kind, policy } of outcomes) this.#corrections.inc({ policy: policy.name, environment: name, outcome: kind })
+  }
+
   recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
     this.#undecided.inc({ reason, failure_class: failureClass })
   }
@@ -121,8 +135,9 @@ export class Metrics {
     const isInvalid = policies.filter(({ issues }) => issues.some(({ severity }) => severity === 'error')).length
     this.#policies.set({ state: 'compiled' }, policies.length - isInvalid)
     this.#policies.set({ state: 'invalid' }, isInvalid)
-    for (const { identity } of policies) {
+    for (const { identity, mutations } of policies) {
       for (const name of [...profile.spec.environments.map((environment) => environment.name), NO_ENVIRONMENT]) {
+        for (const outcome of mutations.length === 0 ? [] : CORRECTIONS) this.#corrections.inc({ policy: identity.name, environment: name, outcome }, 0)
         for (const effect of EFFECTS) this.#policyDecisions.inc({ policy: identity.name, environment: name, effect }, 0)
       }
     }

@@ -1,5 +1,14 @@
 import { SEVERITIES } from '../api/index.ts'
-import { blocks, type Decision, type FailedOutcome, oneLine, type RuleOutcome } from '../decide/index.ts'
+import {
+  blocks,
+  type Correction,
+  type CorrectionOutcome,
+  type Decision,
+  type FailedOutcome,
+  type LeafCorrection,
+  oneLine,
+  type RuleOutcome,
+} from '../decide/index.ts'
 import type { BreakGlass } from '../rules/index.ts'
 
 const MAX_MESSAGE_BYTES = 8 * 1024
@@ -38,11 +47,17 @@ function withoutRepeatedErrors(outcomes: readonly FailedOutcome[]): readonly Fai
   })
 }
 
+/** What the policy's mutations would make of the object. */
+function suggestionOf(outcome: FailedOutcome): readonly string[] {
+  if (outcome.result === 'error' || outcome.suggestion === undefined) return []
+  return [outcome.suggestion.kind === 'patch' ? `suggested patch: ${outcome.suggestion.text}` : `could not be corrected: ${outcome.suggestion.reason}`]
+}
+
 /** The lines that tell a refused requester about one rule. */
 export function describeFailure(outcome: FailedOutcome): readonly string[] {
   const { policy, name } = outcome.rule
   const head = `${policy.name}/${name} (${policy.severity}${paramOf(outcome)}): ${policy.title}`
-  const end = [...outcome.exceptionNotes, `fix: ${policy.remediation}`, `owner: ${ownerOf(outcome)}`]
+  const end = [...outcome.exceptionNotes, `fix: ${policy.remediation}`, ...suggestionOf(outcome), `owner: ${ownerOf(outcome)}`]
   if (outcome.result === 'error') return [head, `could not be evaluated (${outcome.code}): ${outcome.message}`, ...end].map(line)
   const { message, findings, findingsOmitted } = outcome.violation
   const shown = findings.slice(0, FINDINGS_IN_MESSAGE).map(({ sentence }) => `- ${sentence}`)
@@ -95,10 +110,44 @@ const bySeverity = (a: FailedOutcome, b: FailedOutcome): number => SEVERITIES.in
 /** The warnings of a decision: most severe first, at most twelve of 240 characters, the last one says how many more. What is judged at its owner is told there. */
 export function toWarnings(decision: Decision): readonly string[] {
   const warned = withoutRepeatedErrors(decision.outcomes.filter(isFailed).filter(({ effect }) => effect === 'warn'))
-  const told = warned.filter(({ mitigation }) => mitigation !== 'descended').sort(bySeverity)
-  const first = decision.breakGlass === undefined ? [] : [describeBreakGlass(decision.breakGlass)]
-  const room = MAX_WARNINGS - first.length
-  if (told.length <= room) return told.length === 0 ? [] : [...first, ...told.map(toWarning)]
-  const shown = told.slice(0, room - 1).map(toWarning)
-  return [...first, ...shown, `and ${count(told.length - shown.length, 'more warning')} of other rules`]
+  const failed = warned.filter(({ mitigation }) => mitigation !== 'descended').sort(bySeverity)
+  const told = [...failed.map(toWarning), ...toLeafWarnings(decision)]
+  const first = decision.breakGlass === undefined || failed.length === 0 ? [] : [describeBreakGlass(decision.breakGlass)]
+  return [...first, ...limited(told, MAX_WARNINGS - first.length)]
+}
+
+function limited(told: readonly string[], room = MAX_WARNINGS): readonly string[] {
+  if (told.length <= room) return told
+  const shown = told.slice(0, room - 1)
+  return [...shown, `and ${count(told.length - shown.length, 'more warning')} of other rules`]
+}
+
+function toLeafWarning({ policy, suggestion }: LeafCorrection): string {
+  const patch = suggestion.kind === 'patch' ? `; suggested patch: ${suggestion.text}` : ''
+  return clip(oneLine(`${policy.name}: corrects the Pods when they are made, not this template${patch}`), MAX_WARNING_CHARACTERS)
+}
+
+/** Which policies will correct the Pods of a template, and how. */
+export const toLeafWarnings = ({ leafCorrections }: Decision): readonly string[] => leafCorrections.map(toLeafWarning)
+
+const PATHS_IN_WARNING = 3
+
+function toCorrectionWarning(outcome: CorrectionOutcome): string {
+  const { name } = outcome.policy
+  switch (outcome.kind) {
+    case 'corrected': {
+      const more = outcome.paths.length - PATHS_IN_WARNING
+      const paths = `${outcome.paths.slice(0, PATHS_IN_WARNING).join(', ')}${more > 0 ? ` and ${count(more, 'more place')}` : ''}`
+      return `${name}: corrected ${paths}${outcome.diverges ? '; its mutations would change that again' : ''}`
+    }
+    case 'notCorrected':
+      return `${name}: could not correct this object: ${outcome.reason}`
+    case 'conflict':
+      return `${outcome.policy.name} and ${outcome.by.name} disagree about ${outcome.path}: ${outcome.by.name} has the last word`
+  }
+}
+
+/** What whoever made a request is told of its correction: by which policy what was corrected, and what could not be. */
+export function toCorrectionWarnings({ outcomes }: Correction): readonly string[] {
+  return limited(outcomes.map((outcome) => clip(oneLine(toCorrectionWarning(outcome)), MAX_WARNING_CHARACTERS)))
 }

@@ -12,6 +12,7 @@ import {
   renderIssue,
   requestType,
 } from '../cel/index.ts'
+import { compileMutations } from './compile-mutations.ts'
 import type { CompileIssue } from './issue.ts'
 import { compileSelectors } from './match.ts'
 import type { CompiledExpression, CompiledPolicy, NamedExpression, PolicyIdentity, Rule } from './rule-set.ts'
@@ -63,10 +64,11 @@ class PolicyCompiler {
     this.issues.push({ code: 'InvalidExpression', severity: 'error', policy: this.#policy.metadata.name, path, message: head, ...detail })
   }
 
-  expression(source: string, path: string, variables: ReadonlyMap<string, CelType>, resultTypes?: readonly CelType[]): CompiledExpression {
+  expression(source: string, path: string, variables: ReadonlyMap<string, CelType>, resultTypes?: readonly CelType[], isMutation = false): CompiledExpression {
     const { kubernetesMinor } = this.#options
     const environment: CelEnvironment = {
       variables,
+      isMutation,
       ...(resultTypes === undefined ? {} : { resultTypes }),
       ...(kubernetesMinor === undefined ? {} : { kubernetesMinor }),
     }
@@ -129,6 +131,7 @@ export function compilePolicy(policy: Policy, options: CompileOptions = {}): Com
   for (const [index, { valueExpression }] of spec.auditAnnotations.entries()) {
     compiler.expression(valueExpression, `spec.auditAnnotations[${index}].valueExpression`, known, [{ kind: 'string' }, { kind: 'null' }])
   }
+  const { mutations, issues } = compileMutations(policy, (source, path, resultTypes) => compiler.expression(source, path, known, resultTypes, true))
   return {
     policy,
     identity,
@@ -138,25 +141,14 @@ export function compilePolicy(policy: Policy, options: CompileOptions = {}): Com
     matchConditions,
     variables,
     rules,
-    issues: [...compiler.issues, ...sideDoorIssues(policy), ...notYetSupported(policy)],
+    mutations,
+    issues: [...compiler.issues, ...issues, ...sideDoorIssues(policy)],
   }
-}
-
-function notYetSupported({ metadata, spec }: Policy): CompileIssue[] {
-  const issues: CompileIssue[] = []
-  const add = (path: string, message: string): void => {
-    issues.push({ code: 'NotYetSupported', severity: 'warning', policy: metadata.name, path, message })
-  }
-  if (spec.mutations.length > 0) add('spec.mutations', 'mutations are not applied by this version')
-  for (const [index, { name, level }] of spec.enforcement.environments.entries()) {
-    if (level === 'Correct') add(`spec.enforcement.environments[${index}].level`, `\`Correct\` acts as \`Deny\` in \`${name}\` in this version`)
-  }
-  return issues
 }
 
 /** The variables that a policy reads through any of its expressions: `request`, `oldObject` and the like. */
-export function variablesRead({ matchConditions, variables, rules }: CompiledPolicy): ReadonlySet<string> {
+export function variablesRead({ matchConditions, variables, rules, mutations }: CompiledPolicy): ReadonlySet<string> {
   const programs: CelProgram[] = []
-  for (const { expression } of [...matchConditions, ...variables, ...rules]) if (expression.ok) programs.push(expression.value)
+  for (const { expression } of [...matchConditions, ...variables, ...rules, ...mutations]) if (expression.ok) programs.push(expression.value)
   return new Set(programs.flatMap((program) => [...program.variables]))
 }

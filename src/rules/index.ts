@@ -30,12 +30,15 @@ export {
   type ServedVersions,
   versionOf,
 } from './match.ts'
+export { conflictIssues } from './mutation-conflicts.ts'
 export { POD_SIDE_DOORS, POD_TEMPLATES, type PodTemplate, toVirtualPod } from './pod-templates.ts'
+export { objectionTo } from './protected-paths.ts'
 export type {
   Candidate,
   CompiledExpression,
   CompiledPolicy,
   EnforcedPolicy,
+  MutationRule,
   NamedExpression,
   PolicyIdentity,
   Rule,

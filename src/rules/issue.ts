@@ -6,6 +6,8 @@ export type CompileIssueCode =
   | 'UnknownEnvironment'
   | 'UnknownField'
   | 'SideDoor'
+  | 'ForbiddenCorrection'
+  | 'ConflictingCorrection'
   | 'NotYetSupported'
 
 /** A mistake in a policy, or something about it that its author should know. Data, not an exception: one never hides the next. */

@@ -1,4 +1,4 @@
-import type { EnforcementProfile, FailurePolicy, Owner, Policy, Result, Severity } from '../api/index.ts'
+import type { EnforcementProfile, FailurePolicy, Operation, Owner, Policy, Result, Severity } from '../api/index.ts'
 import type { CelProgram } from '../cel/index.ts'
 import type { BreakGlass } from './break-glass.ts'
 import type { CompiledException } from './compile-exception.ts'
@@ -35,6 +35,17 @@ export interface Rule {
   readonly showValues: boolean
 }
 
+/** One mutation, compiled. */
+export interface MutationRule {
+  readonly name: string
+  readonly patchType: 'JSONPatch' | 'ApplyConfiguration'
+  /** Operations at which it is applied. */
+  readonly operations: ReadonlySet<Operation>
+  /** Whether pod templates are written, or only judged as if they were. */
+  readonly templates: 'Apply' | 'Virtual'
+  readonly expression: CompiledExpression
+}
+
 /** One policy, compiled; it depends on nothing but its own `spec`. */
 export interface CompiledPolicy {
   readonly policy: Policy
@@ -46,6 +57,7 @@ export interface CompiledPolicy {
   readonly matchConditions: readonly NamedExpression[]
   readonly variables: readonly NamedExpression[]
   readonly rules: readonly Rule[]
+  readonly mutations: readonly MutationRule[]
   readonly issues: readonly CompileIssue[]
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { BUILT_IN_RESOURCES, type EnforcementProfile, type Policy } from '../../src/api/index.ts'
-import { computeWebhooks, type Webhook } from '../../src/controllers/index.ts'
+import { computeMutatingWebhooks, computeWebhooks, type Webhook } from '../../src/controllers/index.ts'
 import { on, policy, profile, ruleSet } from '../doors/build.ts'
 
 const PROTECTED = ['kube-system', 'kube-node-lease', 'bylaw-system']
@@ -253,4 +253,45 @@ test('with no namespace protected nothing is left out by name', () => {
 test('the same policies in another order give the same entries', () => {
   const policies = [policy('a'), policy('b', { matchConstraints: on('services') }), policy('c', { matchConstraints: on('*', { group: '*' }), severity: 'low' })]
   expect(webhooksFor(policies.toReversed())).toEqual(webhooksFor(policies))
+})
+
+describe('the mutating entries', () => {
+  const setting = { name: 'set', patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/metadata/labels', value: {'a': 'b'}}]" } }
+  const correcting = (name: string, spec: Readonly<Record<string, unknown>> = {}): Policy =>
+    policy(name, { mutations: [setting], matchConstraints: on('pods'), enforcement: { environments: [{ name: 'staging', level: 'Correct' }] }, ...spec })
+  function mutating(policies: readonly Policy[]): Readonly<Record<string, readonly string[]>> {
+    const options = { instance: '', protectedNamespaces: PROTECTED, timeoutSeconds: 5, clientConfig: (path: string) => ({ path }), facts: FACTS }
+    const webhooks = computeMutatingWebhooks(ruleSet(policies), options).filter(({ name }) => !name.includes('stamp-exceptions'))
+    return Object.fromEntries(
+      webhooks.map((webhook) => [
+        webhook.name.replace('.mutate.bylaw.dev', ''),
+        [`${webhook.failurePolicy} ${webhook.reinvocationPolicy} ${String(webhook.clientConfig['path'])}`, ...called(webhook)],
+      ]),
+    )
+  }
+
+  test('are for environments where some policy is at level Correct, and for namespaces whose label means nothing', () => {
+    expect(mutating([correcting('a')])).toEqual({
+      'bylaw-staging-ignore': ['Ignore IfNeeded /mutate/ignore/equivalent', 'CREATE pods.v1. Namespaced'],
+      'bylaw-prod-ignore': ['Ignore IfNeeded /mutate/ignore/equivalent', 'CREATE pods.v1. Namespaced'],
+    })
+  })
+
+  test('are not for what no mutation is applied to', () => {
+    expect(mutating([policy('no-mutations'), correcting('too-low', { enforcement: { environments: [{ name: 'staging', level: 'Deny' }] } })])).toEqual({})
+    const both = correcting('a', { mutations: [{ ...setting, operations: ['UPDATE'], templates: 'Apply' }] })
+    expect(mutating([both])['bylaw-staging-ignore']).toContain('UPDATE deployments.v1.apps Namespaced')
+    expect(
+      Object.values(mutating([both]))
+        .flat()
+        .join(' '),
+    ).not.toContain('ephemeralcontainers')
+  })
+
+  test('fail closed only where no rule would catch what was not corrected', () => {
+    const [first = []] = Object.values(mutating([correcting('a', { validations: [] })]))
+    expect(first[0]).toBe('Fail IfNeeded /mutate/fail/equivalent')
+    const [open = []] = Object.values(mutating([correcting('a', { validations: [], failurePolicy: 'Ignore' })]))
+    expect(open[0]).toBe('Ignore IfNeeded /mutate/ignore/equivalent')
+  })
 })

@@ -29,7 +29,9 @@ function compiledFor({ severity, override, failurePolicy, existingViolations }: 
           { name: 'wanted', expression: `!has(${seen}.data.skip)` },
         ],
         validations: [{ name: 'rule', expression: `${seen}.data.verdict == 'ok'` }],
-        mutations: [{ name: 'mend', patchType: 'JSONPatch', jsonPatch: { expression: '[]' } }],
+        mutations: [
+          { name: 'mend', patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'test', path: '/metadata/name', value: object.metadata.name}]" } },
+        ],
         enforcement: { existingViolations, environments: Object.entries(OVERRIDES[override] ?? {}).map(([name, level]) => ({ name, level })) },
       }),
     )

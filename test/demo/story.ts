@@ -43,6 +43,32 @@ spec:
     - { name: image, expression: "object.spec.template.spec.containers.all(c, c.image.startWith('registry/'))" }
 `
 
+const CORRECTING = `apiVersion: bylaw.dev/v1
+kind: Policy
+metadata: { name: no-service-account-token }
+spec:
+  title: Pods do not mount a token
+  owner: { team: platform, contact: "#platform" }
+  severity: medium
+  remediation: set automountServiceAccountToken to false
+  matchConstraints:
+    resourceRules: [ { apiGroups: [""], apiVersions: [v1], resources: [pods], operations: [CREATE, UPDATE] } ]
+  enforcement: { environments: [ { name: prod, level: Correct } ] }
+  validations:
+    - { name: no-token, expression: "object.spec.?automountServiceAccountToken.orValue(true) == false" }
+  mutations:
+    - name: unmount-token
+      patchType: ApplyConfiguration
+      applyConfiguration: { expression: "Object{spec: Object.spec{automountServiceAccountToken: false}}" }
+`
+
+const POD = `apiVersion: v1
+kind: Pod
+metadata: { name: batch, namespace: shop, labels: { team: shop } }
+spec:
+  containers: [ { name: app, image: "registry.example/batch:1.0.0", securityContext: { runAsNonRoot: true } } ]
+`
+
 /** The story of a first day. */
 export const STORY: readonly Step[] = [
   {
@@ -105,6 +131,28 @@ metadata: { name: shop }
     input: INVALID,
     isRefused: true,
     shows: ['the policy has 2 mistakes', 'did you mean `object`?', 'did you mean `startsWith`?', '^'],
+  },
+  {
+    says: 'A policy may also mend what it objects to: this one corrects Pods in production.',
+    kubectl: ['apply', '-f', '-'],
+    input: CORRECTING,
+    shows: ['policy.bylaw.dev/no-service-account-token created'],
+  },
+  {
+    says: 'As soon as the API server knows of it, it is in force.',
+    kubectl: ['wait', '--for=condition=Enforced', '--timeout=60s', 'policies.bylaw.dev/no-service-account-token'],
+    shows: ['condition met'],
+  },
+  {
+    says: 'A Pod that would mount a token is corrected and admitted, and whoever made it is told.',
+    kubectl: ['apply', '-f', '-'],
+    input: POD,
+    shows: ['pod/batch created', 'Warning: no-service-account-token: corrected /spec/automountServiceAccountToken'],
+  },
+  {
+    says: 'This is what was stored.',
+    kubectl: ['get', 'pod', 'batch', '-n', 'shop', '-o', 'jsonpath={.spec.automountServiceAccountToken}{"\\n"}'],
+    shows: ['false'],
   },
   {
     says: 'What was decided is counted on the policy itself.',

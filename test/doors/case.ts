@@ -70,6 +70,8 @@ const caseRequest = z.strictObject({
   expect: z.strictObject({
     effect: z.enum(['allow', 'warn', 'deny']),
     environment: z.string().optional(),
+    /** Paths that policies at level `Correct` changed before the object was judged; left out where there are none. */
+    corrected: z.array(z.string()).optional(),
     outcomes: z.array(expectedOutcome),
   }),
 })

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type AdmissionRequest, parseAdmissionReview, parseJson } from '../../src/api/index.ts'
+import { type AdmissionRequest, isRecord, parseAdmissionReview, parseJson } from '../../src/api/index.ts'
 import { check } from '../../src/cli/index.ts'
-import { decide } from '../../src/decide/index.ts'
+import { correct, decide } from '../../src/decide/index.ts'
+import { applyPatch } from '../../src/decide/json-patch.ts'
 import { type DecisionRecord, toDecisionRecord } from '../../src/evidence/index.ts'
 import type { Lane, RuleSet } from '../../src/rules/index.ts'
 import { type Case, type CaseRequest, type DoorName, ruleSetOf } from './case.ts'
@@ -11,8 +12,13 @@ import { asInFile } from './exceptions.ts'
 import { type OpenDoor, openDoor, post, readResponse } from './https-door.ts'
 import { DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview, writeJson } from './world.ts'
 
+/** A decision, and the paths that were corrected before it. */
+export interface DoorRecord extends DecisionRecord {
+  readonly corrected: readonly string[]
+}
+
 /** Judges all requests of a case that the door can take, in order. */
-export type Door = (subject: Case) => Promise<readonly DecisionRecord[]>
+export type Door = (subject: Case) => Promise<readonly DoorRecord[]>
 
 /** Every way in. Each has to give the same decisions; a new one is a line here. */
 export const DOORS: Readonly<Record<DoorName, Door>> = { decide: throughDecide, webhook: throughWebhook, check: throughCheck }
@@ -30,14 +36,15 @@ function parseRequest(request: CaseRequest): AdmissionRequest {
   return parsed.value
 }
 
-async function throughDecide(subject: Case): Promise<readonly DecisionRecord[]> {
+async function throughDecide(subject: Case): Promise<readonly DoorRecord[]> {
   const ruleSet = ruleSetOf(subject)
   const params = paramsOf(subject)
   return requestsFor(subject, 'decide').map((request) => {
     const namespace = namespaceOf(request)?.state ?? { kind: 'clusterScoped' }
-    return toDecisionRecord(
-      decide(ruleSet, { request: parseRequest(request), lane: 'offline', namespace, params, now: timeOf(request), digestKey: DIGEST_KEY }),
-    )
+    const input = { request: parseRequest(request), lane: 'offline', namespace, params, now: timeOf(request), digestKey: DIGEST_KEY } as const
+    const { patch, object } = correct(ruleSet, input)
+    const decision = decide(ruleSet, { ...input, request: { ...input.request, object } })
+    return { ...toDecisionRecord(decision), corrected: patch.map(({ path }) => path) }
   })
 }
 
@@ -75,19 +82,46 @@ async function reviewAt(door: OpenDoor, lane: Lane, request: CaseRequest): Promi
   return toDecisionRecord(decision)
 }
 
-async function throughWebhook(subject: Case): Promise<readonly DecisionRecord[]> {
+/** What the API server does with the answers of the mutating call: one lane after the other, each patch applied at once. */
+async function correctAt(
+  door: OpenDoor,
+  lanes: readonly Lane[],
+  request: CaseRequest,
+): Promise<{ readonly request: CaseRequest; readonly corrected: readonly string[] }> {
+  let current = request
+  const corrected: string[] = []
+  for (const lane of lanes) {
+    const { allowed, patch } = readResponse(await post(door, `/mutate/ignore/${lane}`, writeJson(toAdmissionReview(current, `correct-${lane}`))))
+    if (!allowed) throw new Error('a correction refuses')
+    if (patch === undefined) continue
+    const steps: readonly { readonly op: string; readonly path: string; readonly value?: unknown }[] = JSON.parse(Buffer.from(patch, 'base64').toString('utf8'))
+    const patched = applyPatch(
+      current.object,
+      steps.map((step) => ({ from: '', value: undefined, ...step })),
+    )
+    if (!patched.ok || patched.value.kind !== 'patched' || !isRecord(patched.value.document))
+      throw new Error(`the patch does not apply: ${JSON.stringify(steps)}`)
+    corrected.push(...steps.map(({ path }) => path))
+    current = { ...current, object: patched.value.document }
+  }
+  return { request: current, corrected }
+}
+
+async function throughWebhook(subject: Case): Promise<readonly DoorRecord[]> {
   const ruleSet = ruleSetOf(subject)
   let current: CaseRequest | undefined
   const namespace = () => (current === undefined ? undefined : namespaceOf(current)?.state) ?? ({ kind: 'unknown', reason: 'not told' } as const)
   const clock = { now: () => (current === undefined ? NOW : timeOf(current)), elapsedMs: () => performance.now() }
   const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject), clock } })
   try {
-    const records: DecisionRecord[] = []
-    for (const request of requestsFor(subject, 'webhook')) {
-      current = request
+    const records: DoorRecord[] = []
+    for (const asked of requestsFor(subject, 'webhook')) {
+      current = asked
+      const lanes = lanesOf(ruleSet, asked)
+      const { request, corrected } = await correctAt(door, lanes, asked)
       const reviews: DecisionRecord[] = []
-      for (const lane of lanesOf(ruleSet, request)) reviews.push(await reviewAt(door, lane, request))
-      records.push(merge(ruleSet, reviews))
+      for (const lane of lanes) reviews.push(await reviewAt(door, lane, request))
+      records.push({ ...merge(ruleSet, reviews), corrected })
     }
     return records
   } finally {
@@ -96,7 +130,7 @@ async function throughWebhook(subject: Case): Promise<readonly DecisionRecord[]>
 }
 
 /** Runs `bylaw check` over files. Namespaces and parameters lie beside the policies: what `-r` names is judged. */
-async function throughCheck(subject: Case): Promise<readonly DecisionRecord[]> {
+async function throughCheck(subject: Case): Promise<readonly DoorRecord[]> {
   const folder = mkdtempSync(join(tmpdir(), 'bylaw-case-'))
   try {
     return requestsFor(subject, 'check').map((request, index) => {
@@ -107,10 +141,11 @@ async function throughCheck(subject: Case): Promise<readonly DecisionRecord[]> {
       writeFileSync(policies, writeJson({ apiVersion: 'v1', kind: 'List', items: [...subject.documents.map(asInFile), ...namespace] }))
       writeFileSync(resources, writeJson(toAdmissionReview(request, 'check')))
       const { stdout, stderr } = check({ policies: [policies], resources: [resources], now: timeOf(request), output: 'json' })
-      const rows: readonly { readonly decision: DecisionRecord }[] = stdout === '' ? [] : JSON.parse(stdout)
+      const rows: readonly { readonly decision: DecisionRecord; readonly correction?: { readonly paths: readonly string[] } }[] =
+        stdout === '' ? [] : JSON.parse(stdout)
       const [row] = rows
       if (row === undefined || rows.length !== 1) throw new Error(`check gave ${rows.length} decisions: ${stderr}`)
-      return row.decision
+      return { ...row.decision, corrected: row.correction?.paths ?? [] }
     })
   } finally {
     rmSync(folder, { recursive: true })

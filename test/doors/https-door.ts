@@ -46,6 +46,7 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {
       nextDecisionId: () => `test-${decisions.length + 1}`,
       recorder: {
         recordDecision: (decision) => decisions.push(decision),
+        recordCorrection: () => {},
         recordUndecided: (reason) => undecided.push(reason),
         recordDuration: () => {},
       },

@@ -91,14 +91,20 @@ const validation = objectWithDefaults(
 const patchExpression = (description: string, gives: string) => object(description, { expression: expression(gives) })
 
 const mutation = objectWithDefaults(
-  'A change that makes a bad object good. It is applied at the level `Correct`, and shown as the suggested fix below it.',
+  'A change that makes a bad object good. It is applied at the level `Correct` before the object is judged, and shown as the suggested fix below it. The mutations of a policy are applied all together or not at all. None may change what an object is called, its owners or its status.',
   {
     name: optional(
       ruleName(
         'Name of the mutation. It must be unique in the policy, validations included. A mutation without a name is called `mutation-<n>`, `n` being its place in the list from 1.',
       ),
     ),
-    operations: optional(set('Operations at which the mutation is applied.', oneOf('An operation.', ['CREATE', 'UPDATE']), { min: 1, max: 2 })),
+    operations: optional(
+      set(
+        'Operations at which the mutation is applied. At `UPDATE` it is applied only where it touches what the request changes; fields that the API server keeps as they are, such as the spec of a Pod, cannot be corrected there.',
+        oneOf('An operation.', ['CREATE', 'UPDATE']),
+        { min: 1, max: 2 },
+      ),
+    ),
     templates: optional(
       oneOf(
         'What happens to the pod template of a workload. `Virtual` judges the corrected template, suggests the change and leaves the stored template as it is; the Pods are corrected when they are made. `Apply` changes the stored template.',
@@ -107,7 +113,12 @@ const mutation = objectWithDefaults(
     ),
     patchType: oneOf('Form of the change: it names the member to set, `jsonPatch` or `applyConfiguration`.', ['JSONPatch', 'ApplyConfiguration']),
     jsonPatch: optional(patchExpression('The change as a JSON patch.', 'CEL expression that gives a list of `JSONPatch` operations.')),
-    applyConfiguration: optional(patchExpression('The change as an apply configuration.', 'CEL expression that gives an `Object` with the fields to set.')),
+    applyConfiguration: optional(
+      patchExpression(
+        'The change as an apply configuration. It is merged into the object field by field, and into lists of built-in kinds by their keys, such as `containers` by name; a list without keys cannot be set this way.',
+        'CEL expression that gives an `Object` with the fields to set.',
+      ),
+    ),
   },
   { operations: ['CREATE'], templates: 'Virtual' },
   [

@@ -4,6 +4,7 @@ import {
   indirectMatch,
   isDenying,
   type Lane,
+  type MutationRule,
   namesResource,
   operationsOf,
   POD_SIDE_DOORS,
@@ -158,6 +159,19 @@ export function inZone(cell: Cell, zone: Zone): Cell | undefined {
 export function isFailClosed({ failurePolicy, levels, policy }: EnforcedPolicy, zone: Zone, { profile }: RuleSet): boolean {
   if (failurePolicy !== 'Fail' || !policy.spec.evaluation.admission) return false
   return isDenying(levelInZone(levels, zone, profile.spec.defaultEnvironment))
+}
+
+/** Whether a policy corrects objects in a zone. */
+export const correctsIn = ({ levels, mutations, policy }: EnforcedPolicy, zone: Zone, { profile }: RuleSet): boolean =>
+  mutations.length > 0 && policy.spec.evaluation.admission && levelInZone(levels, zone, profile.spec.defaultEnvironment) === 'Correct'
+
+/** Everything that a policy has to be asked to correct: whole objects, at the operations of its mutations, and templates only where it writes those. */
+export function correctedCellsOf(policy: EnforcedPolicy, facts: ResourceFacts): readonly Cell[] {
+  const { mutations } = policy
+  const isWanted = ({ operation, resource }: Cell, own: readonly MutationRule[]): boolean =>
+    ['', '*'].includes(partsOf(resource)[1]) && own.some(({ operations }) => operations.has(operation))
+  const inTemplates = mutations.filter(({ templates }) => templates === 'Apply')
+  return [...directCells(policy, facts).filter((cell) => isWanted(cell, mutations)), ...indirectCells(policy).filter((cell) => isWanted(cell, inTemplates))]
 }
 
 function levelInZone({ byEnvironment, strictest }: PolicyLevels, zone: Zone, defaultEnvironment: string) {

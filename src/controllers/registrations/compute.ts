@@ -1,6 +1,19 @@
 import { createHash } from 'node:crypto'
 import { type Lane, namesResource, type RuleSet } from '../../rules/index.ts'
-import { type Cell, cellsOf, coversCell, inZone, isFailClosed, overlaps, partsOf, type ResourceFacts, shareVersion, type Zone } from './cells.ts'
+import {
+  type Cell,
+  cellsOf,
+  correctedCellsOf,
+  correctsIn,
+  coversCell,
+  inZone,
+  isFailClosed,
+  overlaps,
+  partsOf,
+  type ResourceFacts,
+  shareVersion,
+  type Zone,
+} from './cells.ts'
 import {
   DEFINITION_DELETION,
   labelChangeCondition,
@@ -40,7 +53,7 @@ export interface Webhook {
   readonly admissionReviewVersions: readonly string[]
   readonly matchConditions?: readonly { readonly name: string; readonly expression: string }[]
   /** Of mutating entries only. */
-  readonly reinvocationPolicy?: 'Never'
+  readonly reinvocationPolicy?: 'Never' | 'IfNeeded'
 }
 
 export interface RegistrationOptions {
@@ -108,11 +121,13 @@ function splitByVersion(cells: readonly Cell[]): Cell[][] {
 class RegistrationBuilder {
   readonly #ruleSet: RuleSet
   readonly #options: RegistrationOptions
+  readonly #act: 'validate' | 'mutate'
   readonly #environments: readonly string[]
   readonly webhooks: Webhook[] = []
 
-  constructor(ruleSet: RuleSet, options: RegistrationOptions) {
+  constructor(ruleSet: RuleSet, options: RegistrationOptions, act: 'validate' | 'mutate') {
     this.#ruleSet = ruleSet
+    this.#act = act
     this.#options = options
     this.#environments = ruleSet.profile.spec.environments.map(({ name }) => name)
   }
@@ -129,7 +144,7 @@ class RegistrationBuilder {
     const { instance, timeoutSeconds, clientConfig } = this.#options
     const { selector = [], conditions } = entry
     this.webhooks.push({
-      name: `bylaw-${instance === '' ? '' : `${instance}-`}${entry.name}.validate.bylaw.dev`,
+      name: `bylaw-${instance === '' ? '' : `${instance}-`}${entry.name}.${this.#act}.bylaw.dev`,
       clientConfig: clientConfig(entry.path),
       rules: entry.rules,
       failurePolicy: entry.failurePolicy,
@@ -140,6 +155,8 @@ class RegistrationBuilder {
       timeoutSeconds,
       admissionReviewVersions: ['v1'],
       ...(conditions.length === 0 ? {} : { matchConditions: conditions }),
+      // What others change after a correction may need correction again.
+      ...(this.#act === 'mutate' ? { reinvocationPolicy: 'IfNeeded' as const } : {}),
     })
   }
 
@@ -201,7 +218,7 @@ class RegistrationBuilder {
       const name = `${this.#zoneName(zone)}-${extra.title}${lane === 'equivalent' ? '' : `-${lane}`}${index === 0 ? '' : `-${index + 1}`}`
       this.#add({
         name,
-        path: `/validate/${kind}/${lane}`,
+        path: `/${this.#act}/${kind}/${lane}`,
         rules: toRules(part),
         failurePolicy,
         isExact: lane === 'exact',
@@ -214,8 +231,11 @@ class RegistrationBuilder {
   addZone(zone: Zone): void {
     const { facts, protectedNamespaces } = this.#options
     const wanted = this.#ruleSet.policies.flatMap((policy) => {
-      const isFail = isFailClosed(policy, zone, this.#ruleSet)
-      return cellsOf(policy, facts).flatMap((cell) => {
+      const isMutating = this.#act === 'mutate'
+      if (isMutating && !correctsIn(policy, zone, this.#ruleSet)) return []
+      // Where a rule would catch what was not corrected, the validating entry is the fence.
+      const isFail = isFailClosed(policy, zone, this.#ruleSet) && (!isMutating || policy.rules.length === 0)
+      return (isMutating ? correctedCellsOf : cellsOf)(policy, facts).flatMap((cell) => {
         const placed = inZone(cell, zone)
         return placed === undefined ? [] : [{ cell: placed, isFail }]
       })
@@ -299,8 +319,11 @@ class RegistrationBuilder {
   }
 }
 
-/** The mutating entry that puts the stamps of approvals on exceptions. */
-export function computeMutatingWebhooks({ instance, timeoutSeconds, clientConfig }: RegistrationOptions): readonly Webhook[] {
+/** The mutating entries: the one that puts the stamps of approvals on exceptions, and those by which policies at level `Correct` correct objects. */
+export function computeMutatingWebhooks(ruleSet: RuleSet, options: RegistrationOptions): readonly Webhook[] {
+  const { instance, timeoutSeconds, clientConfig } = options
+  const builder = new RegistrationBuilder(ruleSet, options, 'mutate')
+  for (const zone of builder.zones()) builder.addZone(zone)
   return [
     {
       name: `bylaw-${instance === '' ? '' : `${instance}-`}stamp-exceptions.mutate.bylaw.dev`,
@@ -315,12 +338,13 @@ export function computeMutatingWebhooks({ instance, timeoutSeconds, clientConfig
       admissionReviewVersions: ['v1'],
       reinvocationPolicy: 'Never',
     },
+    ...builder.webhooks,
   ]
 }
 
 /** Works out the entries that the API server needs to have for a rule set: few, and as narrow as they can be. */
 export function computeWebhooks(ruleSet: RuleSet, options: RegistrationOptions): readonly Webhook[] {
-  const builder = new RegistrationBuilder(ruleSet, options)
+  const builder = new RegistrationBuilder(ruleSet, options, 'validate')
   builder.addGuards()
   for (const zone of builder.zones()) builder.addZone(zone)
   return builder.webhooks
