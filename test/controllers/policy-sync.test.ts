@@ -82,7 +82,7 @@ afterEach(() => {
 })
 
 const cache = (resource: string): FakeCache => caches.get(resource) ?? nothing()
-const after = async (ms: number): Promise<RuleSet | undefined> => {
+const inForceAfter = async (ms: number): Promise<RuleSet | undefined> => {
   await jest.advanceTimersByTimeAsync(ms)
   return store.snapshot()
 }
@@ -104,10 +104,10 @@ const glass = (until: string): Json => ({
 describe('the first rule set', () => {
   test('waits for the exceptions, so that nothing is refused that is waived', async () => {
     syncPolicies(policy())
-    expect(await after(1000)).toBeUndefined()
+    expect(await inForceAfter(1000)).toBeUndefined()
     cache('policyexceptions').sync(exception())
     cache('configmaps').sync()
-    const ruleSet = await after(100)
+    const ruleSet = await inForceAfter(100)
     expect(ruleSet?.exceptionsTo('run-as-non-root').length).toBe(1)
   })
 
@@ -115,8 +115,8 @@ describe('the first rule set', () => {
     syncPolicies(
       policy({ paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, paramRef: { name: 'limits', namespace: 'policy', parameterNotFoundAction: 'Deny' } }),
     )
-    expect(await after(2500)).toBeUndefined()
-    expect((await after(1500))?.policies.length).toBe(1)
+    expect(await inForceAfter(2500)).toBeUndefined()
+    expect((await inForceAfter(1500))?.policies.length).toBe(1)
   })
 })
 
@@ -125,7 +125,7 @@ describe('an exception', () => {
     syncPolicies(policy())
     cache('configmaps').sync()
     cache('policyexceptions').sync(exception({}, { annotations: { [ANNOTATIONS.approval]: '{"mac":"00"}' } }))
-    const [compiled] = (await after(100))?.exceptionsTo('run-as-non-root') ?? []
+    const [compiled] = (await inForceAfter(100))?.exceptionsTo('run-as-non-root') ?? []
     expect(compiled?.approval).toEqual({ kind: 'pending', reason: 'its approval is not from Bylaw, or not for it' })
   })
 })
@@ -138,12 +138,12 @@ describe('break-glass', () => {
     syncPolicies(policy())
     cache('policyexceptions').sync()
     cache('configmaps').sync()
-    const before = await after(100)
+    const before = await inForceAfter(100)
     cache('configmaps').sync(glass(until))
-    const broken = await after(100)
+    const broken = await inForceAfter(100)
     expect([broken?.breakGlass, broken?.revision === before?.revision]).toEqual([wanted, false])
     cache('configmaps').sync()
-    const again = await after(100)
+    const again = await inForceAfter(100)
     expect([again?.breakGlass, again?.revision]).toEqual([undefined, before?.revision])
   })
 
@@ -151,11 +151,11 @@ describe('break-glass', () => {
     syncPolicies(...Array.from({ length: 12 }, (_, index) => policy({}, { name: `p${index}` })))
     cache('policyexceptions').sync()
     cache('configmaps').sync()
-    await after(100)
+    await inForceAfter(100)
     cache('policies').sync(policy())
-    expect((await after(100))?.policies.length).toBe(12)
+    expect((await inForceAfter(100))?.policies.length).toBe(12)
     cache('configmaps').sync(glass(until))
-    const held = await after(100)
+    const held = await inForceAfter(100)
     expect([held?.policies.length, held?.breakGlass]).toEqual([12, wanted])
   })
 })
