@@ -28,6 +28,8 @@ export interface AdmissionServerOptions {
 
 type Guard = (request: AdmissionRequest) => AdmissionResponse | Promise<AdmissionResponse>
 
+/** How long a client that is answered early may go on writing. */
+const LINGER_MS = 500
 /** The API server keeps idle connections for 90 s; closing one first would race with its next request. */
 const KEEP_ALIVE_MS = 120_000
 /** Before the door closes, connections that are in use are given up by their next answer for so long: one that is cut may carry a request. */
@@ -248,9 +250,20 @@ function respond(request: IncomingMessage, response: ServerResponse, { status, c
   // What is left of an unread body would be taken for the next request.
   const isCut = !request.complete
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(body), ...(isCut ? { connection: 'close' } : {}) })
-  response.end(body, () => {
-    if (isCut) request.destroy()
-  })
+  if (!isCut) {
+    response.end(body)
+    return
+  }
+  // Closing while the client still writes would take the answer from it: what it sends is let run out for a moment, unread.
+  response.write(body)
+  const close = (): void => {
+    clearTimeout(timer)
+    response.end(() => request.destroy())
+  }
+  const timer = setTimeout(close, LINGER_MS)
+  request.once('end', close)
+  request.once('close', close)
+  request.resume()
 }
 
 async function answerGuard(body: string, guard: Guard): Promise<Answer> {

@@ -87,7 +87,8 @@ class World {
 /** Lets a replica do what is due. */
 async function run({ sync }: { readonly sync: CertificateSync }): Promise<void> {
   sync.request()
-  await sleep(100)
+  // Keys are made meanwhile, on a machine that may be busy.
+  await sleep(500)
 }
 
 const count = (bundle: string): number => bundle.split('BEGIN CERTIFICATE').length - 1
