@@ -8,7 +8,7 @@ NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 JEST := npm run -s jest --
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help setup generate verify fmt lint types unit doors e2e test check bench fuzz demo run image clean
+.PHONY: help setup oracle generate verify fmt lint types unit doors e2e test check bench fuzz demo run image clean
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ $(INSTALLED): package.json package-lock.json .npmrc
 
 setup: $(INSTALLED) ## install packages, and find or build a control plane (once per machine)
 	@$(NODE) test/controlplane/assets.ts
+
+oracle: $(INSTALLED)
+	@$(NODE) test/oracle/build.ts
 
 generate: $(INSTALLED) ## write crds/ and the reference from the schema
 	@npm run -s generate
@@ -36,7 +39,7 @@ lint: $(INSTALLED) ## check format and style
 types: $(INSTALLED) ## check types
 	@npm run -s types
 
-unit: $(INSTALLED) ## run the tests that need no cluster
+unit: oracle ## run the tests that need no cluster
 	@$(JEST) --selectProjects unit
 
 doors: $(INSTALLED) ## run every case through every door
@@ -45,16 +48,16 @@ doors: $(INSTALLED) ## run every case through every door
 e2e: setup ## run the tests on a real API server
 	@$(JEST) --selectProjects e2e
 
-test: setup types lint verify ## types, lint, verify, and all tests
+test: setup oracle types lint verify ## types, lint, verify, and all tests
 	@$(JEST)
 
 check: fmt test ## format, then everything that `test` does
 
-bench: setup ## measure, side by side, what the documentation claims; BENCH=admission or BENCH=cel measures one thing
+bench: setup oracle ## measure, side by side, what the documentation claims; BENCH=admission or BENCH=cel measures one thing
 	@npm run -s build
 	@$(NODE) --expose-gc test/bench/run.ts $(BENCH)
 
-fuzz: setup ## compare a million expressions with Kubernetes' own evaluator
+fuzz: oracle ## compare a million expressions with Kubernetes' own evaluator
 	@$(NODE) test/bench/fuzz.ts
 
 demo: setup ## tell the story on a real API server; ONCE=1 ends after it
