@@ -8,7 +8,7 @@ export {
   parseEnforcementProfile,
 } from './enforcement-profile.ts'
 export { describeFieldIssue, FIELD_ISSUE_CODES, type FieldIssue, type FieldIssueCode, formatPath, suggest } from './issue.ts'
-export { canonicalJson, isEqualJson, parseJson, stringifyJson } from './json.ts'
+export { canonicalJson, isEqualJson, parseJson } from './json.ts'
 export {
   type GroupVersionKind,
   type GroupVersionResource,

@@ -20,11 +20,6 @@ export function parseJson(text: string): Result<unknown, string> {
   }
 }
 
-/** Writes JSON; a bigint becomes a string of all its digits. */
-export function stringifyJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? item.toString() : item), indent)
-}
-
 /** Writes JSON with keys sorted at every depth, for digests: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => (item === undefined ? 'null' : canonicalJson(item))).join(',')}]`

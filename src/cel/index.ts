@@ -15,6 +15,7 @@ export {
 } from './environment-types.ts'
 export { parseExactJson } from './exact-json.ts'
 export { type Atom, describeAtom, type Explanation } from './explain.ts'
+export { childrenOf } from './explain-walk.ts'
 export { EXPRESSION_ISSUE_CODES, type ExpressionIssue, type ExpressionIssueCode, issueAt, renderIssue } from './issue.ts'
 export { toExactJson, toJson } from './json.ts'
 export { KNOWN_DIFFERENCES, type KnownDifference } from './known-differences.ts'

@@ -1,4 +1,4 @@
-import type { Expr, MessageExpr } from '../cel/index.ts'
+import { childrenOf, type Expr, type MessageExpr } from '../cel/index.ts'
 
 /** A path that a mutation says it changes, as far as its text tells: a JSON pointer, and the place in the expression. */
 export interface MutationPath {
@@ -7,45 +7,16 @@ export interface MutationPath {
   readonly end: number
 }
 
-/** The parts of an expression. */
-function children(expr: Expr): readonly Expr[] {
-  switch (expr.kind) {
-    case 'literal':
-    case 'ident':
-      return []
-    case 'select':
-      return [expr.operand]
-    case 'index':
-      return [expr.operand, expr.index]
-    case 'has':
-      return [expr.target]
-    case 'unary':
-      return [expr.operand]
-    case 'binary':
-      return [expr.left, expr.right]
-    case 'logical':
-      return expr.operands
-    case 'conditional':
-      return [expr.condition, expr.then, expr.otherwise]
-    case 'call':
-      return expr.target === undefined ? expr.args : [expr.target, ...expr.args]
-    case 'list':
-      return expr.elements.map(({ value }) => value)
-    case 'map':
-      return expr.entries.flatMap(({ key, value }) => [key, value])
-    case 'message':
-      return expr.fields.map(({ value }) => value)
-    case 'macro':
-      return [expr.range, ...(expr.filter === undefined ? [] : [expr.filter]), expr.body]
-  }
-}
+/** The parts of an expression, what a macro evaluates under variables of its own included. */
+const partsOf = (expr: Expr): readonly Expr[] =>
+  expr.kind === 'macro' ? [expr.range, ...(expr.filter === undefined ? [] : [expr.filter]), expr.body] : childrenOf(expr)
 
 function messagesIn(expr: Expr): readonly MessageExpr[] {
   const found: MessageExpr[] = []
   const waiting: Expr[] = [expr]
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (next.kind === 'message') found.push(next)
-    waiting.push(...children(next))
+    waiting.push(...partsOf(next))
   }
   return found.sort((a, b) => a.start - b.start)
 }

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { FIELD_ISSUE_CODES, type FieldIssue, type FieldIssueCode, formatPath, suggest } from '../issue.ts'
+import { isRecord } from '../kubernetes.ts'
 import { err, ok, type Result } from '../result.ts'
 
 /** Deeper than any schema of ours, and shallow enough for any stack. */
 const NULL_DEPTH = 16
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The API server drops fields that are null before it validates, and so does the parser. */
 function withoutNulls(value: unknown, depth = NULL_DEPTH): unknown {
