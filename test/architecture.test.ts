@@ -21,6 +21,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   admission: { rooms: ['api', 'rules', 'decide', 'evidence'], packages: ['express'], isPure: false },
   controllers: { rooms: ['api', 'rules', 'decide', 'evidence'], packages: ['@peculiar/x509', 'reflect-metadata'], isPure: false },
   cli: { rooms: ['api', 'cel', 'rules', 'decide', 'evidence'], packages: ['commander'], isPure: false },
+  operator: { rooms: ['api', 'rules', 'evidence', 'decide', 'kube', 'admission', 'controllers', 'cli'], packages: [], isPure: false },
   dashboard: { rooms: ['api', 'evidence'], packages: [], isPure: false },
 }
 

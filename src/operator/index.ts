@@ -1,0 +1,2 @@
+export { UsageError } from './load-config.ts'
+export { runOperator } from './run.ts'

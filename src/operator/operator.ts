@@ -1,0 +1,347 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import type { Server } from 'node:http'
+import { hostname } from 'node:os'
+import { AdmissionServer, makeHealthApp, makeMetricsApp } from '../admission/index.ts'
+import { type Config, isRecord, OperationalError } from '../api/index.ts'
+import type { OperatorFlags } from '../cli/index.ts'
+import {
+  breakGlassWebhook,
+  computeMutatingWebhooks,
+  computeWebhooks,
+  DiscoverySync,
+  EventWriter,
+  type KeyPair,
+  LeaseSync,
+  NamespaceSync,
+  ParamSync,
+  PolicySync,
+  type RegistrationOptions,
+  RegistrationSync,
+  SchemaSync,
+  ShrinkGuard,
+  StatusSync,
+} from '../controllers/index.ts'
+import { DecisionCounter, type Logger, Metrics, makeLogger } from '../evidence/index.ts'
+import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
+import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
+import { Recorder } from './recorder.ts'
+import { servingCertificate } from './serving-certificate.ts'
+
+const OPERATOR_NAME = 'bylaw-operator'
+/** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
+const VITAL_NAMESPACES = ['kube-system', 'kube-node-lease']
+const MAX_REVIEWS = 2048
+const MAX_HELD_BYTES = 64 * 1024 * 1024
+/** Kept back from the time that the API server waits, so that our answer is the one that counts. */
+const ANSWER_RESERVE_MS = 1000
+
+/** The key of approvals is derived, so that one Secret is enough and digests in messages tell nothing of it. */
+const approvalKeyOf = (key: string): string => (key === '' ? '' : createHmac('sha256', key).update('approval').digest('hex'))
+
+const earliest = (a: number | undefined, b: number | undefined): number | undefined => (a === undefined || b === undefined ? undefined : Math.min(a, b))
+
+const listen = (start: (onListening: () => void) => Server): Promise<Server> =>
+  new Promise((resolve, reject) => {
+    const server = start(() => resolve(server))
+    server.once('error', (error) => reject(new OperationalError('PortUnavailable', error.message, { isRetryable: false, cause: error })))
+  })
+
+/** The operator: every part of it, put together. */
+export class BylawOperator {
+  readonly #config: Config
+  readonly #flags: OperatorFlags
+  readonly #logger: Logger
+  readonly #namespace: string
+  readonly #name: string
+  /** A container that was started again in the same Pod is the same replica. */
+  readonly #identity = process.env['HOSTNAME'] ?? hostname()
+  readonly #client: KubeClient
+  readonly #watching: WatchingOperator
+  readonly #cluster: KubeCluster
+  readonly #metrics = new Metrics()
+  readonly #counter = new DecisionCounter()
+  readonly #store = new RuleSetStore()
+  readonly #stops: (() => Promise<void> | void)[] = []
+  #kubernetesMinor: number | undefined
+  #isListening = false
+  #isStopping = false
+  #decisions = 0
+
+  constructor(config: Config, flags: OperatorFlags) {
+    this.#config = config
+    this.#flags = flags
+    this.#logger = makeLogger(config.logLevel)
+    this.#namespace = config.namespace ?? ownPodNamespace() ?? 'bylaw-system'
+    this.#name = config.instance === '' ? 'bylaw' : `bylaw-${config.instance}`
+    const { kubeconfig: file, context } = flags
+    const kubeConfig = loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+    this.#client = new KubeClient(kubeConfig)
+    this.#watching = new WatchingOperator(kubeConfig, this.#client, this.#logger)
+    this.#cluster = new KubeCluster(this.#client, this.#watching, (target, reason) => {
+      this.#metrics.recordWatchRestart()
+      this.#logger.warn('watch started again', { resource: target.resource, reason })
+    })
+  }
+
+  async start(): Promise<void> {
+    if (this.#flags.evidenceDir !== undefined) this.#logger.warn('evidence is not written by this version', { folder: this.#flags.evidenceDir })
+    await this.#serveHealth()
+    await this.#readKubernetesVersion()
+    await this.#ensureNamespace()
+    const cluster = this.#cluster
+    const logger = this.#logger
+    const now = (): Date => new Date()
+    const discovery = new DiscoverySync(cluster, logger, () => policies.request())
+    this.#stops.push(() => discovery.stop())
+    await discovery.start()
+    const events = new EventWriter({ cluster, instance: this.#identity, now, logger })
+    const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger, onLeading: () => lead() })
+    const namespaces = new NamespaceSync(cluster, logger, () => {})
+    const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
+    const certificates = servingCertificate(this.#config.certificates, {
+      cluster,
+      namespace: this.#namespace,
+      name: `${this.#name}-keys`,
+      hosts: this.#hosts(),
+      now,
+      logger,
+      trustedForMs: (authority) => earliest(registrations.trustedForMs(authority), stamping.trustedForMs(authority)),
+      onBundle: () => {
+        registrations.request()
+        stamping.request()
+      },
+    })
+    const registration = (): RegistrationOptions => ({
+      instance: this.#config.instance,
+      protectedNamespaces: this.#protectedNamespaces(),
+      timeoutSeconds: this.#config.admission.timeoutSeconds,
+      clientConfig: (path) => this.#clientConfig(path, certificates.bundle()),
+      facts: { servedVersions: discovery.servedVersions, isNamespaced: discovery.isNamespaced },
+    })
+    const registering = {
+      cluster,
+      name: this.#name,
+      ownerName: OPERATOR_NAME,
+      logger,
+      isLeader: () => lease.isLeader,
+      refresh: () => certificates.refresh(),
+      now,
+      onDrift: () => this.#metrics.recordDrift(),
+      onTrust: () => certificates.request(),
+      onRegistered: () => status.request(),
+    }
+    const registrations = new RegistrationSync({ ...registering, type: 'Validating', webhooks: (ruleSet) => computeWebhooks(ruleSet, registration()) })
+    const stamping = new RegistrationSync({
+      ...registering,
+      type: 'Mutating',
+      webhooks: (ruleSet) => [...computeMutatingWebhooks(ruleSet, registration()), breakGlassWebhook(registration(), this.#namespace)],
+    })
+    const policies: PolicySync = new PolicySync({
+      cluster,
+      store: this.#store,
+      params,
+      shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
+      servedVersions: discovery.servedVersions,
+      policySelector: this.#config.policySelector,
+      workloadControllers: this.#config.workloadControllers.map(({ account, group, kind, resource }) => ({
+        account,
+        ownerGroup: group,
+        ownerKind: kind,
+        ownerResource: resource,
+      })),
+      approvalKey: () => approvalKeyOf(certificates.digestKey),
+      ownNamespace: this.#namespace,
+      logger,
+      onRuleSet: (ruleSet) => {
+        this.#metrics.recordRuleSet(ruleSet)
+        this.#tellBreakGlass(ruleSet, events)
+        if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
+        status.request()
+        schemas.request()
+      },
+    })
+    const schemas: SchemaSync = new SchemaSync({
+      reader: cluster,
+      policies: () => policies.states().flatMap(({ compiled }) => compiled?.policy ?? []),
+      servedVersions: discovery.servedVersions,
+      logger,
+      onChange: () => status.request(),
+    })
+    const status: StatusSync = new StatusSync({
+      cluster,
+      policies,
+      store: this.#store,
+      counter: this.#counter,
+      isRegistered: (policy) => registrations.isRegistered(policy) && stamping.isRegistered(policy),
+      fieldIssues: schemas.issuesOf,
+      isLeader: () => lease.isLeader,
+      events,
+      now,
+      logger,
+    })
+    const lead = (): void => {
+      registrations.request()
+      stamping.request()
+      status.request()
+    }
+    this.#stops.push(
+      () => schemas.stop(),
+      () => status.stop(),
+      () => registrations.stop(),
+      () => stamping.stop(),
+      () => policies.stop(),
+      () => certificates.stop(),
+      () => this.#watching.stop(),
+    )
+    lease.start()
+    const certificate = await certificates.start((pair) => server?.replaceCertificate(pair))
+    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, schemas, events)
+    const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
+    this.#isListening = true
+    // What stops first: the Lease is free for another replica while this one still answers.
+    this.#stops.push(
+      () => server.close(),
+      () => lease.stop(),
+    )
+    logger.info('admission door is open', { port })
+    policies.request()
+  }
+
+  /** Lets what is under way finish, then closes everything. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return
+    this.#isStopping = true
+    this.#logger.info('stopping')
+    for (const stop of this.#stops.toReversed()) await stop()
+  }
+
+  #protectedNamespaces(): readonly string[] {
+    return [...VITAL_NAMESPACES, this.#namespace].filter((name) => !this.#config.failClosedNamespaces.includes(name))
+  }
+
+  #clientConfig(path: string, bundle: string): Readonly<Record<string, unknown>> {
+    const caBundle = Buffer.from(bundle, 'utf8').toString('base64')
+    const { url } = this.#config.admission
+    if (url !== undefined) return { url: `${url}${path}`, caBundle }
+    return { service: { namespace: this.#namespace, name: this.#name, path, port: 443 }, caBundle }
+  }
+
+  #hosts(): readonly string[] {
+    const service = `${this.#name}.${this.#namespace}.svc`
+    const { url } = this.#config.admission
+    const own = url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, '')]
+    return [...own, service, `${service}.cluster.local`]
+  }
+
+  #admissionServer(
+    certificate: KeyPair,
+    digestKey: string,
+    namespaces: NamespaceSync,
+    params: ParamSync,
+    policies: PolicySync,
+    schemas: SchemaSync,
+    events: EventWriter,
+  ): AdmissionServer {
+    const { timeoutSeconds, maxBodyBytes } = this.#config.admission
+    const origin = process.hrtime.bigint()
+    const prefix = randomBytes(4).toString('hex')
+    return new AdmissionServer({
+      certificate,
+      maxBodyBytes,
+      maxReviews: MAX_REVIEWS,
+      maxHeldBytes: MAX_HELD_BYTES,
+      review: {
+        ruleSets: this.#store,
+        namespaceOf: namespaces.of,
+        params: params.read,
+        clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
+        nextDecisionId: () => {
+          this.#decisions += 1
+          return `${prefix}-${this.#decisions.toString(36)}`
+        },
+        recorder: new Recorder({ metrics: this.#metrics, counter: this.#counter, events, namespaces }),
+        digestKey,
+        deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,
+      },
+      guards: {
+        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
+        profile: () => policies.profileState().inForce,
+        // A new policy may use what the release before has, as Kubernetes demands of its own, so that a cluster can be rolled back;
+        // one that is stored already compiles for ever.
+        compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
+        fieldIssues: schemas.issuesOf,
+        ownNamespace: this.#namespace,
+      },
+      approval: {
+        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
+        approvalKey: () => approvalKeyOf(digestKey),
+        now: () => new Date(),
+        isAutomatic: (account, namespace) => this.#isAutomatic(account, namespace),
+        isFourEyes: this.#config.approval.fourEyes,
+        ruleSet: () => this.#store.snapshot(),
+        onForged: (regarding, account) => {
+          const note = `\`${account}\` wrote an approval that is not from Bylaw; it was taken off`
+          events.write({ regarding, type: 'Warning', reason: 'ForgedApproval', action: 'Approve', note })
+        },
+      },
+    })
+  }
+
+  /** Without configuration, whoever holds the verb approves by writing into Bylaw's own namespace. */
+  #isAutomatic(account: string, namespace: string): boolean {
+    const { automatic } = this.#config.approval
+    if (automatic.length === 0) return namespace === this.#namespace
+    return automatic.some((pair) => pair.account === account && pair.namespace === namespace)
+  }
+
+  #tellBreakGlass({ breakGlass }: RuleSet, events: EventWriter): void {
+    if (breakGlass === undefined || !isInForce(breakGlass, new Date())) return
+    const { account, until, reason, owner } = breakGlass
+    this.#logger.warn('break-glass: no policy refuses anything', { account, until, reason, owner })
+    const regarding = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: BREAK_GLASS.name, namespace: this.#namespace } }
+    const note = `\`${account}\` turned every policy down to warnings until ${until}: ${reason}; owner ${owner}`
+    events.write({ regarding, type: 'Warning', reason: 'BreakGlass', action: 'TurnDown', note })
+  }
+
+  #notReadyReason(): string | undefined {
+    if (this.#isStopping) return 'stopping'
+    if (!this.#isListening) return 'the admission door is not open yet'
+    return this.#store.snapshot() === undefined ? 'the policies are not loaded yet' : undefined
+  }
+
+  async #serveHealth(): Promise<void> {
+    const { healthPort, metricsPort } = this.#flags
+    const health = makeHealthApp({ notReadyReason: () => this.#notReadyReason() })
+    const metrics = makeMetricsApp(() => this.#metrics.expose())
+    for (const [app, port] of [[health, healthPort] as const, [metrics, metricsPort] as const]) {
+      const server = await listen((onListening) => app.listen(port, onListening))
+      this.#stops.push(() => {
+        server.closeAllConnections()
+        server.close()
+      })
+    }
+  }
+
+  async #readKubernetesVersion(): Promise<void> {
+    const { kubernetesVersion } = this.#config
+    if (kubernetesVersion !== undefined) {
+      this.#kubernetesMinor = Number(kubernetesVersion.split('.')[1])
+      return
+    }
+    const version = await this.#client.send({ method: 'GET', path: '/version' })
+    const minor = isRecord(version) ? Number.parseInt(String(version['minor']), 10) : Number.NaN
+    if (Number.isInteger(minor)) this.#kubernetesMinor = minor
+  }
+
+  /** Outside a cluster there may be no namespace for Bylaw's Lease and keys yet. */
+  async #ensureNamespace(): Promise<void> {
+    const address = { group: '', version: 'v1', resource: 'namespaces', name: this.#namespace }
+    if ((await this.#cluster.find(address)) !== undefined) return
+    try {
+      await this.#cluster.create(address, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: this.#namespace } })
+    } catch (error) {
+      // Another replica has just made it.
+      if (!(error instanceof OperationalError && error.code === 'KubeConflict')) throw error
+    }
+  }
+}

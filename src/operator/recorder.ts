@@ -1,0 +1,54 @@
+import type { ReviewRecorder } from '../admission/index.ts'
+import type { AdmissionRequest } from '../api/index.ts'
+import type { EventWriter, NamespaceSync } from '../controllers/index.ts'
+import type { Correction, Decision } from '../decide/index.ts'
+import type { DecisionCounter, Metrics, UndecidedReason } from '../evidence/index.ts'
+
+export interface RecorderParts {
+  readonly metrics: Metrics
+  readonly counter: DecisionCounter
+  readonly events: EventWriter
+  readonly namespaces: NamespaceSync
+}
+
+/** What an object is called where people read it; one that the API server will name ends in `*`. */
+const shownName = ({ name, object }: AdmissionRequest): string => (name === '' ? (object?.metadata.name ?? `${object?.metadata.generateName ?? ''}*`) : name)
+
+/** Takes note of what the review path did, in everything that is kept of it. */
+export class Recorder implements ReviewRecorder {
+  readonly #parts: RecorderParts
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts
+  }
+
+  recordDecision(decision: Decision, request: AdmissionRequest): void {
+    const { metrics, counter } = this.#parts
+    const { namespace, kind, dryRun } = request
+    metrics.recordDecision(decision, dryRun)
+    if (decision.outcomes.length === 0) return
+    counter.record(decision, { namespace, kind: kind.kind, name: shownName(request), isDryRun: dryRun })
+    this.#tellUnknownEnvironment(decision, namespace)
+  }
+
+  recordCorrection(correction: Correction, { dryRun }: AdmissionRequest): void {
+    this.#parts.metrics.recordCorrection(correction, dryRun)
+    this.#parts.counter.recordCorrection(correction, { isDryRun: dryRun })
+  }
+
+  recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
+    this.#parts.metrics.recordUndecided(reason, failureClass)
+  }
+
+  recordDuration(seconds: number): void {
+    this.#parts.metrics.recordDuration(seconds)
+  }
+
+  #tellUnknownEnvironment({ environment }: Decision, namespace: string): void {
+    if (environment.kind !== 'unknown' || environment.reason !== 'LabelUnknown') return
+    const state = this.#parts.namespaces.of(namespace)
+    if (state instanceof Promise || state.kind !== 'found') return
+    const note = `the label names environment \`${environment.label}\`, which the profile does not have: the strictest level of each policy counts`
+    this.#parts.events.write({ regarding: state.object, type: 'Warning', reason: 'EnvironmentUnknown', action: 'Judge', note })
+  }
+}

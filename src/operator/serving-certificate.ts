@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Config } from '../api/index.ts'
+import { CertificateSync, type CertificateSyncOptions, type KeyPair } from '../controllers/index.ts'
+
+const FILE_CHECK_MS = 60_000
+
+/** The serving certificate, made or read, behind one face. */
+export interface ServingCertificate {
+  /** The authorities that a client has to trust, PEM. */
+  bundle(): string
+  /** The key of digests of values, hexadecimal; empty before the start. */
+  readonly digestKey: string
+  /** Resolves with the pair to serve; later ones are handed to `onServing`. */
+  start(onServing: (pair: KeyPair) => void): Promise<KeyPair>
+  request(): void
+  refresh(): Promise<void>
+  stop(): Promise<void> | void
+}
+
+interface Files {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+}
+
+/** A certificate that others keep in files; looked at once a minute. */
+function certificateFromFiles({ certFile, keyFile, caFile }: Files, onBundle: () => void): ServingCertificate {
+  const read = (): KeyPair => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') })
+  let timer: NodeJS.Timeout | undefined
+  return {
+    bundle: () => readFileSync(caFile, 'utf8'),
+    digestKey: randomBytes(32).toString('hex'),
+    start: async (onServing) => {
+      let served = read()
+      timer = setInterval(() => {
+        const next = read()
+        if (next.cert === served.cert) return
+        served = next
+        onServing(next)
+        onBundle()
+      }, FILE_CHECK_MS)
+      timer.unref()
+      return served
+    },
+    request: () => {},
+    refresh: async () => {},
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** A certificate of Bylaw's own authority, kept in a Secret that all replicas share. */
+function certificateFromSecret(options: Omit<CertificateSyncOptions, 'onServing'>): ServingCertificate {
+  let replace: (pair: KeyPair) => void = () => {}
+  const sync = new CertificateSync({ ...options, onServing: (pair) => replace(pair) })
+  return {
+    bundle: () => sync.bundle,
+    get digestKey() {
+      return sync.digestKey
+    },
+    start: async (onServing) => {
+      const first = await sync.start()
+      replace = onServing
+      return first
+    },
+    request: () => sync.request(),
+    refresh: () => sync.refresh(),
+    stop: () => sync.stop(),
+  }
+}
+
+/** The certificate that the configuration asks for. */
+export function servingCertificate(
+  { source, certFile, keyFile, caFile }: Config['certificates'],
+  options: Omit<CertificateSyncOptions, 'onServing'>,
+): ServingCertificate {
+  if (source === 'Files' && certFile !== undefined && keyFile !== undefined && caFile !== undefined) {
+    return certificateFromFiles({ certFile, keyFile, caFile }, options.onBundle)
+  }
+  return certificateFromSecret(options)
+}
