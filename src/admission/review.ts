@@ -1,5 +1,5 @@
 import { type AdmissionRequest, type AdmissionResponse, canonicalJson, parseAdmissionReview, parseJson } from '../api/index.ts'
-import { type Correction, correct, type Decision, decide, type EvaluationInput, type ParamReader } from '../decide/index.ts'
+import { type Correction, correct, type Decision, decide, type EvaluationInput, type ParamReader, type SchemaReader } from '../decide/index.ts'
 import { toCorrectionWarnings, toDenialMessage, toWarnings, type UndecidedReason } from '../evidence/index.ts'
 import { isNamespaceObject, type Lane, type NamespaceState, type RuleSet } from '../rules/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
@@ -21,6 +21,7 @@ export interface ReviewDependencies {
   /** The cached Namespace at once, or a promise of a short read where it is not cached. */
   readonly namespaceOf: (name: string) => NamespaceState | Promise<NamespaceState>
   readonly params: ParamReader
+  readonly schemas?: SchemaReader
   readonly clock: { readonly now: () => Date; readonly elapsedMs: () => number }
   readonly nextDecisionId: () => string
   readonly recorder: ReviewRecorder
@@ -80,6 +81,7 @@ function judge(
       lane: route.lane,
       namespace,
       params: dependencies.params,
+      schemas: dependencies.schemas,
       now: clock.now(),
       digestKey: dependencies.digestKey,
       deadline: { now: clock.elapsedMs, atMs: arrivedMs + dependencies.deadlineMs },

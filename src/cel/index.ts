@@ -25,8 +25,9 @@ export { parseExpression } from './parse.ts'
 export { type Bindings, type CelProgram, compileExpression, type EvaluationError } from './program.ts'
 export { evaluateLine } from './protocol.ts'
 export { readSchema, referencesIn } from './read-schema.ts'
+export { fitsPattern } from './regex.ts'
 export { checkFieldPaths, type FieldPathWarning, shapeOfExpression, type VariableSchemas, type VariableShapes } from './schema-check.ts'
-export type { SchemaLookup, SchemaNode, Shape } from './schema-node.ts'
+export type { SchemaBounds, SchemaLookup, SchemaNode, Shape } from './schema-node.ts'
 export {
   BOOL,
   BYTES,

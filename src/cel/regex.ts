@@ -65,6 +65,12 @@ export function matches(budget: CostBudget, text: string, regex: Regex): boolean
   return regex.program.test(text)
 }
 
+/** Whether a text has a match of a schema's pattern, as a schema means it; a pattern that cannot be read refuses nothing. */
+export function fitsPattern(text: string, pattern: string): boolean {
+  const regex = compileRegex(pattern)
+  return !('program' in regex) || regex.program.test(text)
+}
+
 /** `text.find(regex)`: the first match, or an empty string. */
 export function find(budget: CostBudget, text: string, regex: Regex): string {
   chargeMatch(budget, text, regex)

@@ -1,3 +1,18 @@
+/** What a schema says of sizes; the limits themselves are allowed unless they are exclusive. */
+export interface SchemaBounds {
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: boolean
+  readonly exclusiveMaximum?: boolean
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly minProperties?: number
+  readonly maxProperties?: number
+  readonly pattern?: string
+}
+
 /** What this room reads of an OpenAPI v3 schema. */
 export interface SchemaNode {
   readonly $ref?: string
@@ -8,6 +23,19 @@ export interface SchemaNode {
   readonly allOf?: readonly SchemaNode[]
   readonly oneOf?: readonly SchemaNode[]
   readonly anyOf?: readonly SchemaNode[]
+  readonly nullable?: boolean
+  readonly required?: readonly string[]
+  readonly enum?: readonly (string | number | boolean | null)[]
+  /** A default, where it is a scalar. */
+  readonly default?: string | number | boolean
+  /** Whether there is a default at all. */
+  readonly hasDefault?: boolean
+  readonly bounds?: SchemaBounds
+  /** Whether a rule of the schema says that the value stays as it was first set. */
+  readonly isImmutable?: boolean
+  readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map'
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[]
+  readonly 'x-kubernetes-map-type'?: 'atomic' | 'granular'
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean
   readonly 'x-kubernetes-int-or-string'?: boolean
   readonly 'x-kubernetes-embedded-resource'?: boolean

@@ -11,7 +11,7 @@ import {
   parseApiVersion,
   type Result,
 } from '../api/index.ts'
-import { type Correction, correct, type Decision, decide, type EvaluationInput } from '../decide/index.ts'
+import { type Correction, correct, type Decision, decide, type EvaluationInput, type SchemaReader } from '../decide/index.ts'
 import { describeFailure, toCorrectionRecord, toCorrectionWarnings, toDecisionRecord, toLeafWarnings } from '../evidence/index.ts'
 import {
   ANNOTATIONS,
@@ -90,11 +90,33 @@ function toRequest(document: unknown, { resourceOf }: Workspace): Result<Admissi
   })
 }
 
+/** The cluster's own schemas, and those of the definitions in the files. */
+const schemaReader =
+  (schemas: SchemaCatalogue, { definitions }: Workspace): SchemaReader =>
+  (apiVersion, kind) => {
+    const { group, version } = parseApiVersion(apiVersion)
+    return schemas.ofKind(group, version, kind) ?? definitions.find((known) => known.group === group && known.version === version && known.kind === kind)
+  }
+
 /** Judges an object as the cluster would: corrected first, where a policy at level `Correct` corrects it. */
-function judge(ruleSet: RuleSet, request: AdmissionRequest, workspace: Workspace, now: Date): { readonly decision: Decision; readonly correction: Correction } {
+function judge(
+  ruleSet: RuleSet,
+  request: AdmissionRequest,
+  workspace: Workspace,
+  schemas: SchemaCatalogue,
+  now: Date,
+): { readonly decision: Decision; readonly correction: Correction } {
   const isNamespaced = request.namespace !== '' && !isNamespaceObject(request)
   const namespace = isNamespaced ? workspace.namespaceOf(request.namespace) : ({ kind: 'clusterScoped' } as const)
-  const input: EvaluationInput = { request, lane: 'offline', namespace, params: workspace.params, now, digestKey: DIGEST_KEY }
+  const input: EvaluationInput = {
+    request,
+    lane: 'offline',
+    namespace,
+    params: workspace.params,
+    schemas: schemaReader(schemas, workspace),
+    now,
+    digestKey: DIGEST_KEY,
+  }
   const correction = correct(ruleSet, input)
   return { correction, decision: decide(ruleSet, { ...input, request: { ...request, object: correction.object } }) }
 }
@@ -146,7 +168,7 @@ export function check({ policies, resources, environment, now, output, openapi =
   const compiled = workspace.value.policies.map((policy) => compilePolicy(policy))
   const exceptions = workspace.value.exceptions.map((source) => compileOffline(source, now))
   const ruleSet = assembleRuleSet({ policies: compiled, profile: workspace.value.profile, exceptions: exceptions.map((state) => state.compiled) })
-  const decisions = subjects.map((subject) => ({ subject, ...judge(ruleSet, subject.request, workspace.value, now) }))
+  const decisions = subjects.map((subject) => ({ subject, ...judge(ruleSet, subject.request, workspace.value, schemas.value, now) }))
   const notes = [
     ...describeIssues(compiled, ruleSet, workspace.value, schemas.value),
     ...exceptions.flatMap(({ compiled: { id }, issues }) => issues.map((issue) => `${issue.severity}: PolicyException ${id}: ${describeIssue(issue)}`)),

@@ -20,7 +20,7 @@ import {
   type Result,
 } from '../api/index.ts'
 import { type ParamReader, selectParams } from '../decide/index.ts'
-import type { NamespaceState } from '../rules/index.ts'
+import { type KindSchema, kindsOfDefinition, type NamespaceState } from '../rules/index.ts'
 import { asDecoded } from './as-decoded.ts'
 import type { SourceDocument } from './files.ts'
 
@@ -38,6 +38,8 @@ export interface Workspace {
   readonly params: ParamReader
   /** A namespace as the files have it; one that they do not have has no labels but its name. */
   readonly namespaceOf: (name: string) => NamespaceState
+  /** The kinds that definitions in the files have schemas of. */
+  readonly definitions: readonly KindSchema[]
   readonly resourceOf: (object: KubernetesObject) => ResourceType
 }
 
@@ -83,6 +85,10 @@ function readOwn(own: Own, { file, value }: SourceDocument): void {
     default:
       own.mistakes.push(`${file}: kind: \`${value.kind}\` is not a kind of ${OWN_GROUP}`)
   }
+}
+
+function definedKinds(documents: readonly KubernetesObject[]): KindSchema[] {
+  return documents.filter(({ kind }) => kind === 'CustomResourceDefinition').flatMap(kindsOfDefinition)
 }
 
 function customResources(documents: readonly KubernetesObject[]): ResourceType[] {
@@ -140,6 +146,7 @@ export function openWorkspace(documents: readonly SourceDocument[], environment:
       const labels = environment === undefined ? own : { ...own, [namespaceLabel]: environment }
       return { kind: 'found', object: { ...object, metadata: { ...object.metadata, labels } } }
     },
+    definitions: definedKinds(objects),
     resourceOf: ({ apiVersion, kind }) => {
       const { group, version } = parseApiVersion(apiVersion)
       const found = known.find((type) => type.group === group && type.kind === kind)

@@ -1,8 +1,9 @@
-import { OperationalError, type Policy } from '../api/index.ts'
+import { OperationalError, type Policy, parseApiVersion } from '../api/index.ts'
 import type { Logger } from '../evidence/index.ts'
 import {
   type CompileIssue,
   fieldIssues,
+  type KindSchema,
   meetsNeed,
   type ResourceSchema,
   readOpenApi,
@@ -26,7 +27,7 @@ export interface SchemaSyncOptions {
 
 const SETTLE_MS = 500
 /** A definition can change its schema without a change of what is served. */
-const REFRESH_MS = 300_000
+const REFRESH_MS = 30_000
 const MOST_DOCUMENTS = 100
 
 interface ReadDocument {
@@ -69,6 +70,12 @@ export class SchemaSync {
     const issues = fieldIssues(policy, this.#catalogue, this.#options.servedVersions)
     this.#issues.set(policy, issues)
     return issues
+  }
+
+  /** The schema of a kind, as far as a policy names it and it has been read. */
+  readonly ofKind = (apiVersion: string, kind: string): KindSchema | undefined => {
+    const { group, version } = parseApiVersion(apiVersion)
+    return this.#catalogue.ofKind(group, version, kind)
   }
 
   async #run(): Promise<void> {

@@ -15,7 +15,7 @@ export {
   type Violation,
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
-export type { EvaluationInput, ParamReader, ParamState } from './input.ts'
+export type { EvaluationInput, ParamReader, ParamState, SchemaReader } from './input.ts'
 export type { PatchOperation } from './json-diff.ts'
 export { selectParams } from './select-params.ts'
 export type { Suggestion } from './suggestion.ts'

@@ -1,5 +1,5 @@
 import type { AdmissionRequest, KubernetesObject, ParamKind, ParamRef } from '../api/index.ts'
-import type { Lane, NamespaceState } from '../rules/index.ts'
+import type { KindSchema, Lane, NamespaceState } from '../rules/index.ts'
 
 /** What is known of a policy's parameter, or of its parameters. */
 export type ParamState =
@@ -12,6 +12,9 @@ export type ParamState =
 /** Reads a parameter from what was gathered; `requestNamespace` counts where the reference names none. */
 export type ParamReader = (paramKind: ParamKind, paramRef: ParamRef, requestNamespace: string) => ParamState
 
+/** The schema of a kind as the cluster publishes it; undefined where it has not been read. */
+export type SchemaReader = (apiVersion: string, kind: string) => KindSchema | undefined
+
 /** Everything that a decision may depend on besides the rule set, gathered before the first rule runs. */
 export interface EvaluationInput {
   readonly request: AdmissionRequest
@@ -19,6 +22,8 @@ export interface EvaluationInput {
   readonly lane: Lane | 'offline'
   readonly namespace: NamespaceState
   readonly params: ParamReader
+  /** Where there is none, corrections of custom resources by `ApplyConfiguration` are limited to their metadata. */
+  readonly schemas?: SchemaReader | undefined
   readonly now: Date
   /** Key of the digests that stand for values which may not be shown. */
   readonly digestKey: string

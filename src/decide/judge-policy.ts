@@ -16,7 +16,7 @@ import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { diffJson, type PatchOperation } from './json-diff.ts'
 import { hasNoNewAtom, isDescended, isNotWorse } from './mitigation.ts'
-import { applyMutations, isIdempotent, objectionToPatch, touchesChange, withTemplate } from './policy-correction.ts'
+import { applyMutations, type Bind, isIdempotent, type MutationContext, objectionToPatch, touchesChange, withTemplate } from './policy-correction.ts'
 import { authoredText, showError } from './redaction.ts'
 import { type Suggestion, toSuggestion } from './suggestion.ts'
 import { isSensitive, type ValueRules } from './values.ts'
@@ -166,9 +166,10 @@ class PolicyJudgement {
         if (applies.error.kind === 'false') continue
         return { ok: false, error: applies.error.error.message }
       }
-      const next = applyMutations(mutations, object, bind, this.#budget)
+      const context = this.#mutationContext(bind, this.#budget, view)
+      const next = applyMutations(mutations, object, context)
       if (!next.ok) return next
-      const isStable = (made?.isStable ?? true) && isIdempotent(mutations, next.value, bind, this.#budget)
+      const isStable = (made?.isStable ?? true) && isIdempotent(mutations, next.value, context)
       made = { object: next.value, isStable }
     }
     return ok(made)
@@ -276,10 +277,15 @@ class PolicyJudgement {
     return policy.rules.map((rule) => this.#judgeRule(rule, seen, this.#bindings(seen, params), params))
   }
 
+  #mutationContext(bind: Bind, budget: CostBudget, { oldObject }: View): MutationContext {
+    return { bind, budget, schemas: this.#context.input.schemas ?? (() => undefined), oldObject }
+  }
+
   /** Applies mutations without a share in the budget of the rules: what they cost must not keep a rule from being judged. */
   #mutated(mutations: readonly MutationRule[], object: KubernetesObject, view: View, params: KubernetesObject | null): Result<KubernetesObject, string> {
     const budget = this.#newBudget()
-    const made = applyMutations(mutations, object, (seen) => this.#bindings({ ...view, object: seen }, params, budget), budget)
+    const bind = (seen: KubernetesObject): Bindings => this.#bindings({ ...view, object: seen }, params, budget)
+    const made = applyMutations(mutations, object, this.#mutationContext(bind, budget, view))
     return made.ok ? made : { ok: false, error: this.#shownError(made.error) }
   }
 

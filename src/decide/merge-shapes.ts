@@ -1,15 +1,51 @@
-/** How a field merges; a field that no shape lists is a list that merges as one value, or an object that merges field by field. */
-export type FieldShape =
+/** A field by which elements of a list are told apart, and what counts where it is missing. */
+export interface ListKey {
+  readonly name: string
+  readonly fallback: string | number | boolean | undefined
+}
+
+/** How a list merges: as one value, as a set, or element by element. */
+export type ListShape = { readonly kind: 'atomic' } | { readonly kind: 'set' } | { readonly kind: 'map'; readonly keys: readonly ListKey[] }
+
+/** How what stands at a place merges, be it an object or a list. */
+export interface MergeShape {
+  /** False where nothing is known of it, so that nothing can be merged there. */
+  readonly isKnown: boolean
+  /** Whether an object is replaced as a whole. */
+  readonly isAtomic: boolean
+  readonly list: ListShape
+  /** How the elements of a list merge. */
+  readonly element: () => MergeShape
+  /** How a field merges; a key of a map is none that the schema declares. */
+  readonly field: (name: string) => { readonly shape: MergeShape; readonly isDeclared: boolean }
+}
+
+const ATOMIC_LIST: ListShape = { kind: 'atomic' }
+
+/** What merges by default, at every depth: objects field by field, and lists as one value. */
+const PLAIN: MergeShape = { isKnown: true, isAtomic: false, list: ATOMIC_LIST, element: () => PLAIN, field: () => ({ shape: PLAIN, isDeclared: true }) }
+
+/** What may hold anything below it. */
+export const FREE: MergeShape = { isKnown: true, isAtomic: false, list: ATOMIC_LIST, element: () => WHOLE, field: () => ({ shape: FREE, isDeclared: false }) }
+
+/** What is replaced as a whole, whatever it is. */
+export const WHOLE: MergeShape = { isKnown: true, isAtomic: true, list: ATOMIC_LIST, element: () => WHOLE, field: () => ({ shape: WHOLE, isDeclared: false }) }
+
+/** What nothing is known of. */
+export const UNKNOWN_SHAPE: MergeShape = {
+  isKnown: false,
+  isAtomic: false,
+  list: ATOMIC_LIST,
+  element: () => UNKNOWN_SHAPE,
+  field: () => ({ shape: UNKNOWN_SHAPE, isDeclared: true }),
+}
+
+/** How a field of the table merges. */
+type FieldShape =
   | { readonly kind: 'struct'; readonly shape: string }
   | { readonly kind: 'listMap'; readonly keys: readonly ListKey[]; readonly shape: string | undefined }
   | { readonly kind: 'set' }
   | { readonly kind: 'atomic' }
-
-/** A field by which elements of a list are told apart, and what counts where it is missing. */
-export interface ListKey {
-  readonly name: string
-  readonly fallback: string | number | undefined
-}
 
 /**
  * Which fields of the built-in kinds merge otherwise than by default, from `x-kubernetes-list-type`, `-list-map-keys` and `-map-type` in Kubernetes' own
@@ -168,13 +204,39 @@ function parseField(text: string): readonly [string, FieldShape][] {
 }
 
 const parsedShapes = new Map(Object.entries(SHAPES).map(([name, fields]) => [name, new Map(fields.split(' ').flatMap(parseField))]))
+const knownShapes = new Map<string, MergeShape>()
 
-/** The shape of a kind; undefined where nothing is known of it, as of a custom resource. */
-export const shapeOfKind = (apiVersion: string, kind: string): string | undefined => {
-  const key = `${apiVersion}/${kind}`
-  return Object.hasOwn(KINDS, key) ? KINDS[key] : undefined
+function tableShape(name: string): MergeShape {
+  const known = knownShapes.get(name)
+  if (known !== undefined) return known
+  const fields = parsedShapes.get(name)
+  const shape: MergeShape = { ...PLAIN, field: (field) => ({ shape: shapeOfField(fields?.get(field)), isDeclared: true }) }
+  knownShapes.set(name, shape)
+  return shape
 }
 
-/** How a field of a shape merges; undefined for a field that merges by default. */
-export const fieldOfShape = (shape: string | undefined, field: string): FieldShape | undefined =>
-  shape === undefined ? undefined : parsedShapes.get(shape)?.get(field)
+function shapeOfField(field: FieldShape | undefined): MergeShape {
+  switch (field?.kind) {
+    case undefined:
+      return PLAIN
+    case 'struct':
+      return tableShape(field.shape)
+    case 'atomic':
+      return { ...PLAIN, isAtomic: true }
+    case 'set':
+      return { ...PLAIN, list: { kind: 'set' } }
+    case 'listMap': {
+      const { keys, shape } = field
+      return { ...PLAIN, list: { kind: 'map', keys }, element: () => (shape === undefined ? PLAIN : tableShape(shape)) }
+    }
+  }
+}
+
+/** How the metadata of every kind merges. */
+export const METADATA_SHAPE: MergeShape = tableShape('ObjectMeta')
+
+/** How a built-in kind merges; undefined where the table does not have it, as a custom resource. */
+export function shapeOfKind(apiVersion: string, kind: string): MergeShape | undefined {
+  const name = Object.hasOwn(KINDS, `${apiVersion}/${kind}`) ? KINDS[`${apiVersion}/${kind}`] : undefined
+  return name === undefined ? undefined : tableShape(name)
+}

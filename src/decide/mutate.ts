@@ -1,7 +1,9 @@
 import { err, isKubernetesObject, isRecord, type KubernetesObject, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, type CostBudget, messageTypeOf, toExactJson } from '../cel/index.ts'
-import type { MutationRule } from '../rules/index.ts'
+import type { KindSchema, MutationRule } from '../rules/index.ts'
 import { applyPatch, type PatchStep } from './json-patch.ts'
+import { shapeOfKind } from './merge-shapes.ts'
+import { SHAPE_OF_ANY_KIND, shapeOfSchema } from './schema-shapes.ts'
 import { mergeConfiguration } from './structured-merge.ts'
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
@@ -52,12 +54,14 @@ function patched(value: CelValue, object: KubernetesObject): Result<unknown, str
   return ok(result.value.kind === 'testFailed' ? object : result.value.document)
 }
 
-function merged(value: CelValue, object: KubernetesObject): Result<unknown, string> {
+function merged(value: CelValue, object: KubernetesObject, schema: KindSchema | undefined): Result<unknown, string> {
   const wrong = misplacedType(value, 'Object')
   if (wrong !== undefined) return err(wrong)
   const configuration = toExactJson(value)
   if (!configuration.ok) return configuration
-  return isRecord(configuration.value) ? mergeConfiguration(object, configuration.value) : err('the expression gives no `Object`')
+  if (!isRecord(configuration.value)) return err('the expression gives no `Object`')
+  const shape = schema === undefined ? (shapeOfKind(object.apiVersion, object.kind) ?? SHAPE_OF_ANY_KIND) : shapeOfSchema(schema)
+  return mergeConfiguration(object, configuration.value, shape)
 }
 
 /** Metadata as Kubernetes reads it: a null is a field that is not there. */
@@ -67,17 +71,18 @@ function withoutNullMetadata(value: unknown): unknown {
   return fields.some(([, field]) => field === null) ? { ...value, metadata: Object.fromEntries(fields.filter(([, field]) => field !== null)) } : value
 }
 
-/** Applies one mutation to an object, or says why that is not possible; the given object stays as it is. */
+/** Applies one mutation to an object, or says why that is not possible; the given object stays as it is. The schema is that of its kind, where it is known. */
 export function mutate(
   { expression, patchType }: MutationRule,
   object: KubernetesObject,
   bindings: Bindings,
   budget: CostBudget,
+  schema: KindSchema | undefined,
 ): Result<KubernetesObject, string> {
   if (!expression.ok) return expression
   const value = expression.value.evaluate(bindings, budget)
   if (!value.ok) return err(value.error.message)
-  const result = patchType === 'JSONPatch' ? patched(value.value, object) : merged(value.value, object)
+  const result = patchType === 'JSONPatch' ? patched(value.value, object) : merged(value.value, object, schema)
   if (!result.ok) return result
   const made = withoutNullMetadata(result.value)
   return isKubernetesObject(made) ? ok(made) : err('what comes of it is not a Kubernetes object')

@@ -1,22 +1,38 @@
 import { type AdmissionRequest, err, isEqualJson, type KubernetesObject, ok, type Result } from '../api/index.ts'
 import type { Bindings, CostBudget } from '../cel/index.ts'
 import { type MutationRule, objectionTo, type PodTemplate } from '../rules/index.ts'
+import type { SchemaReader } from './input.ts'
 import { diffJson, type PatchOperation } from './json-diff.ts'
 import { isRelated, parsePointer } from './json-pointer.ts'
 import { mutate } from './mutate.ts'
+import { objectionBySchema } from './object-check.ts'
 
 /** Binds an object for the expressions of a policy. */
 export type Bind = (object: KubernetesObject) => Bindings
 
-/** Applies mutations one after the other, each to what the one before made: all of them, or none and the reason. */
-export function applyMutations(mutations: readonly MutationRule[], object: KubernetesObject, bind: Bind, budget: CostBudget): Result<KubernetesObject, string> {
+/** What mutations are applied with. */
+export interface MutationContext {
+  readonly bind: Bind
+  readonly budget: CostBudget
+  readonly schemas: SchemaReader
+  readonly oldObject: KubernetesObject | null
+}
+
+/**
+ * Applies mutations one after the other, each to what the one before made: all of them, or none and the reason. What the API server would refuse for
+ * their sake, by the schema of the kind where that is known, is not applied.
+ */
+export function applyMutations(mutations: readonly MutationRule[], object: KubernetesObject, context: MutationContext): Result<KubernetesObject, string> {
+  const { bind, budget, schemas, oldObject } = context
+  const schema = schemas(object.apiVersion, object.kind)
   let current = object
   for (const mutation of mutations) {
-    const next = mutate(mutation, current, bind(current), budget)
+    const next = mutate(mutation, current, bind(current), budget, schema)
     if (!next.ok) return err(`mutation \`${mutation.name}\`: ${next.error}`)
     current = next.value
   }
-  return ok(current)
+  const objection = schema === undefined || current === object ? undefined : objectionBySchema(schema, current, object, oldObject)
+  return objection === undefined ? ok(current) : err(`the API server would refuse what comes of it: ${objection}`)
 }
 
 /** A workload whose pod template is another Pod; the namespace of a virtual Pod is its owner's and stays there. */
@@ -55,7 +71,7 @@ export function touchesChange(patch: readonly PatchOperation[], object: Kubernet
 }
 
 /** Whether mutations leave alone what they made themselves. */
-export function isIdempotent(mutations: readonly MutationRule[], corrected: KubernetesObject, bind: Bind, budget: CostBudget): boolean {
-  const again = applyMutations(mutations, corrected, bind, budget)
+export function isIdempotent(mutations: readonly MutationRule[], corrected: KubernetesObject, context: MutationContext): boolean {
+  const again = applyMutations(mutations, corrected, context)
   return again.ok && isEqualJson(again.value, corrected)
 }

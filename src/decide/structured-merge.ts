@@ -1,5 +1,5 @@
-import { err, isRecord, ok, type Result } from '../api/index.ts'
-import { type FieldShape, fieldOfShape, type ListKey, shapeOfKind } from './merge-shapes.ts'
+import { canonicalJson, err, isRecord, ok, type Result } from '../api/index.ts'
+import type { ListKey, ListShape, MergeShape } from './merge-shapes.ts'
 
 class MergeFailure extends Error {}
 
@@ -10,21 +10,19 @@ function refuse(message: string): never {
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * Merges an apply configuration into an object as Kubernetes does: objects field by field at every depth, and the lists of
- * built-in kinds whose elements have keys (`containers` by name, `ports` by number and protocol) element by element. Any other
- * list, and objects that are one value (`nodeSelector`, `selector`), cannot be set this way, since what is not named would be
- * lost: that is an error, in Kubernetes too. Of kinds that the table does not have, such as custom resources, all lists are
- * such; the list keys that their definitions may declare are not read. Whether a field exists is not checked.
+ * Merges an apply configuration into an object as Kubernetes does: objects field by field at every depth, and lists whose elements have keys
+ * (`containers` by name, `ports` by number and protocol) element by element. Any other list, and objects that are one value (`nodeSelector`, `selector`),
+ * cannot be set this way, since what is not named would be lost: that is an error, in Kubernetes too. So is what nothing is known of, and whatever
+ * would make of it a guess. Whether a field exists is not checked here.
  */
-export function mergeConfiguration(object: Fields, configuration: Fields): Result<Fields, string> {
-  const shape = shapeOfKind(String(object['apiVersion']), String(object['kind']))
+export function mergeConfiguration(object: Fields, configuration: Fields, shape: MergeShape): Result<Fields, string> {
   try {
     for (const field of ['apiVersion', 'kind']) {
       const given = configuration[field]
       if (given !== undefined && given !== object[field]) refuse(`\`${field}\` cannot be changed`)
     }
     const atomics: string[] = []
-    findAtomics(configuration, { kind: 'struct', shape: shape ?? '' }, '', atomics)
+    findAtomics(configuration, shape, '', atomics)
     if (atomics.length > 0) refuse(`may not mutate atomic arrays, maps or structs: ${atomics.join(', ')}`)
     return ok(mergeFields(object, configuration, shape, ''))
   } catch (cause) {
@@ -33,56 +31,62 @@ export function mergeConfiguration(object: Fields, configuration: Fields): Resul
   }
 }
 
-function findAtomics(value: unknown, shape: FieldShape | undefined, path: string, found: string[]): void {
+/** As in Kubernetes, what lies below a key of a map is not looked at. */
+function findAtomics(value: unknown, shape: MergeShape, path: string, found: string[]): void {
+  if (!shape.isKnown) refuse(`${path}: it is not known yet how this merges, since the schema of this kind has not been read`)
   if (Array.isArray(value)) {
-    if (shape?.kind !== 'listMap' && shape?.kind !== 'set') found.push(path)
-    const element: FieldShape | undefined = shape?.kind === 'listMap' ? { kind: 'struct', shape: shape.shape ?? '' } : undefined
-    for (const [index, item] of value.entries()) findAtomics(item, element, `${path}[${index}]`, found)
+    if (shape.list.kind === 'atomic') found.push(path)
+    for (const [index, item] of value.entries()) findAtomics(item, shape.element(), `${path}[${index}]`, found)
   } else if (isRecord(value)) {
-    if (shape?.kind === 'atomic') found.push(path)
-    const inner = shape?.kind === 'struct' ? shape.shape : undefined
-    for (const [key, item] of Object.entries(value)) findAtomics(item, fieldOfShape(inner, key), `${path}.${key}`, found)
+    if (shape.isAtomic) found.push(path)
+    for (const [key, item] of Object.entries(value)) {
+      const field = shape.field(key)
+      if (field.isDeclared) findAtomics(item, field.shape, `${path}.${key}`, found)
+    }
   }
 }
 
-const shapeName = (shape: FieldShape | undefined): string | undefined => (shape?.kind === 'struct' ? shape.shape : undefined)
-
-function mergeFields(left: Fields, right: Fields, shape: string | undefined, path: string): Fields {
+function mergeFields(left: Fields, right: Fields, shape: MergeShape, path: string): Fields {
   const merged: Record<string, unknown> = Object.assign(Object.create(null), left)
-  for (const [key, value] of Object.entries(right)) merged[key] = mergeValue(left[key], value, fieldOfShape(shape, key), `${path}.${key}`)
+  for (const [key, value] of Object.entries(right)) merged[key] = mergeValue(left[key], value, shape.field(key).shape, `${path}.${key}`)
   return merged
 }
 
 /** A null says nothing of a list or object that is there. */
-function mergeValue(left: unknown, right: unknown, shape: FieldShape | undefined, path: string): unknown {
+function mergeValue(left: unknown, right: unknown, shape: MergeShape, path: string): unknown {
   if (isRecord(left)) {
     if (right === null) return left
-    return isRecord(right) ? mergeFields(left, right, shapeName(shape), path) : refuse(`${path}: expected an object`)
+    if (!isRecord(right)) return refuse(`${path}: expected an object`)
+    return shape.isAtomic ? right : mergeFields(left, right, shape, path)
   }
   if (Array.isArray(left)) {
     if (right === null) return left
     if (!Array.isArray(right)) return refuse(`${path}: expected a list`)
-    return right.length === 0 && left.length > 0 ? left : mergeLists(left, right, shape, path)
+    return right.length === 0 && left.length > 0 && shape.list.kind !== 'atomic' ? left : mergeLists(left, right, shape, path)
   }
-  if (Array.isArray(right) && shape?.kind === 'listMap') return mergeLists([], right, shape, path)
-  if (isRecord(right)) return mergeFields({}, right, shapeName(shape), path)
+  if (Array.isArray(right) && shape.list.kind === 'map') return mergeLists([], right, shape, path)
+  if (isRecord(right)) return mergeFields({}, right, shape, path)
   return right
 }
 
-function mergeLists(left: readonly unknown[], right: readonly unknown[], shape: FieldShape | undefined, path: string): readonly unknown[] {
-  if (shape?.kind !== 'listMap' && shape?.kind !== 'set') return right
-  const keyOf = (item: unknown): string => (shape.kind === 'set' ? JSON.stringify(item) : elementKey(item, shape.keys, path))
-  const leftKeys = left.map(keyOf)
-  const rightKeys = right.map(keyOf)
+function keyOfElement(item: unknown, list: Exclude<ListShape, { readonly kind: 'atomic' }>, path: string): string {
+  if (list.kind === 'map') return elementKey(item, list.keys, path)
+  return typeof item === 'object' ? refuse(`${path}: an element of a set is not a scalar`) : canonicalJson(item)
+}
+
+function mergeLists(left: readonly unknown[], right: readonly unknown[], { list, element }: MergeShape, path: string): readonly unknown[] {
+  if (list.kind === 'atomic') return right
+  const leftKeys = left.map((item) => keyOfElement(item, list, path))
+  const rightKeys = right.map((item) => keyOfElement(item, list, path))
   const twice = rightKeys.find((key, index) => rightKeys.indexOf(key) !== index)
   if (twice !== undefined) refuse(`${path}: two elements have the key ${twice}`)
   // A key that stands twice in the object says nothing of which element is meant: both give way to the new one.
   const unique = (key: string): unknown => (leftKeys.indexOf(key) === leftKeys.lastIndexOf(key) ? left[leftKeys.indexOf(key)] : undefined)
   const mergeItem = (index: number): unknown => {
     const item = right[index]
-    if (shape.kind === 'set') return item
+    if (list.kind === 'set') return item
     const old = unique(rightKeys[index] ?? '')
-    return mergeValue(isRecord(old) ? old : {}, item, { kind: 'struct', shape: shape.shape ?? '' }, `${path}[${index}]`)
+    return mergeValue(isRecord(old) ? old : {}, item, element(), `${path}[${index}]`)
   }
   return zip(left, leftKeys, rightKeys, mergeItem)
 }
@@ -131,13 +135,12 @@ function zip(left: readonly unknown[], leftKeys: readonly string[], rightKeys: r
   return merged
 }
 
+/** As in Kubernetes, an element may lack some of its keys, but not all. */
 function elementKey(item: unknown, keys: readonly ListKey[], path: string): string {
   if (!isRecord(item)) return refuse(`${path}: an element is not an object`)
-  return JSON.stringify(
-    keys.map(({ name, fallback }) => {
-      const value = item[name] ?? fallback
-      if (value === undefined) return refuse(`${path}: an element lacks \`${name}\`, by which elements are told apart`)
-      return typeof value === 'bigint' ? value.toString() : value
-    }),
-  )
+  const values = keys.map(({ name, fallback }) => (Object.hasOwn(item, name) ? item[name] : fallback))
+  if (keys.length > 0 && values.every((value) => value === undefined)) {
+    refuse(`${path}: an element lacks ${keys.map(({ name }) => `\`${name}\``).join(', ')}, by which elements are told apart`)
+  }
+  return canonicalJson(values.map((value) => (value === undefined ? [] : [value])))
 }

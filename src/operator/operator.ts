@@ -254,6 +254,7 @@ export class BylawOperator {
         ruleSets: this.#store,
         namespaceOf: namespaces.of,
         params: params.read,
+        schemas: schemas.ofKind,
         clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
         nextDecisionId: () => {
           this.#decisions += 1

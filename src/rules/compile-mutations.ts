@@ -2,7 +2,7 @@ import { err, type Mutation, type Operation, type Policy } from '../api/index.ts
 import { type CelType, issueAt, jsonPatchType, listOf, mutationObjectType, parseExpression, renderIssue } from '../cel/index.ts'
 import type { CompileIssue } from './issue.ts'
 import { namesResource } from './match.ts'
-import { mutationPaths } from './mutation-paths.ts'
+import { type MutationPath, mutationPaths } from './mutation-paths.ts'
 import { objectionTo, resourcesWithImmutableFields } from './protected-paths.ts'
 import type { CompiledExpression, MutationRule } from './rule-set.ts'
 
@@ -26,12 +26,13 @@ function namedResources({ spec }: Policy, operation: Operation): readonly (reado
 }
 
 /** Why a path may not be corrected by a mutation of the policy at any of its operations. */
-function objectionOf(policy: Policy, { operations }: Mutation, pointer: string): string | undefined {
+function objectionOf(policy: Policy, { operations }: Mutation, { pointer, isWhole }: MutationPath): string | undefined {
   for (const operation of operations) {
-    const general = objectionTo(pointer, '', '', operation)
+    const known = isWhole ? 'text' : 'start'
+    const general = objectionTo(pointer, '', '', operation, known)
     if (general !== undefined) return general
     for (const [group, resource] of namedResources(policy, operation)) {
-      const objection = objectionTo(pointer, group, resource, operation)
+      const objection = objectionTo(pointer, group, resource, operation, known)
       if (objection !== undefined) return objection
     }
   }
@@ -61,7 +62,7 @@ export function compileMutations(
     const parsed = parseExpression(source)
     if (!parsed.ok) return []
     return mutationPaths(parsed.value, mutation.patchType).flatMap((place): CompileIssue[] => {
-      const message = objectionOf(policy, mutation, place.pointer)
+      const message = objectionOf(policy, mutation, place)
       if (message === undefined) return []
       const [head = message, ...rest] = renderIssue(source, issueAt(source, 'InvalidArgument', place, message)).split('\n')
       const detail = rest.length === 0 ? {} : { detail: rest.join('\n') }

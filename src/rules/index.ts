@@ -13,7 +13,15 @@ export {
 export { type CompileOptions, compilePolicy, revisionOf, variablesRead } from './compile-policy.ts'
 export { fieldIssues, meetsNeed, type SchemaNeed, schemaNeeds } from './field-issues.ts'
 export { type CompileIssue, type CompileIssueCode, describeIssue } from './issue.ts'
-export { type KindSchema, type NamedResource, type ResourceSchema, readOpenApi, type SchemaCatalogue, schemaCatalogue } from './kind-schemas.ts'
+export {
+  type KindSchema,
+  kindsOfDefinition,
+  type NamedResource,
+  type ResourceSchema,
+  readOpenApi,
+  type SchemaCatalogue,
+  schemaCatalogue,
+} from './kind-schemas.ts'
 export { type EffectiveLevel, isDenying, levelsOf, type PolicyLevels, rankOfLevel, stricterLevel } from './levels.ts'
 export {
   fitsRules,

@@ -1,4 +1,4 @@
-import { err, isRecord, ok, type Result } from '../api/index.ts'
+import { err, isRecord, type KubernetesObject, ok, type Result } from '../api/index.ts'
 import { readSchema, referencesIn, type SchemaLookup, type SchemaNode } from '../cel/index.ts'
 
 /** The schema of one kind in one version, with what it refers to. */
@@ -85,6 +85,17 @@ export function readOpenApi(document: unknown, isWanted: (resource: NamedResourc
     found.set(`${group}/${version}/${resource}`, { group, version, resource, object })
   }
   return ok([...found.values()])
+}
+
+/** The kinds that a CustomResourceDefinition has structural schemas of, one for each version. */
+export function kindsOfDefinition({ spec }: KubernetesObject): readonly KindSchema[] {
+  if (!isRecord(spec) || !isRecord(spec['names']) || !Array.isArray(spec['versions'])) return []
+  const kind = textOf(spec['names']['kind'])
+  const group = textOf(spec['group'])
+  return spec['versions'].flatMap((version: unknown): KindSchema[] => {
+    const schema = isRecord(version) && isRecord(version['schema']) ? version['schema']['openAPIV3Schema'] : undefined
+    return isRecord(version) && isRecord(schema) ? [{ group, version: textOf(version['name']), kind, schema: readSchema(schema), lookup: () => undefined }] : []
+  })
 }
 
 function schemasOf(document: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

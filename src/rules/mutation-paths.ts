@@ -3,6 +3,8 @@ import { childrenOf, type Expr, type MessageExpr } from '../cel/index.ts'
 /** A path that a mutation says it changes, as far as its text tells: a JSON pointer, and the place in the expression. */
 export interface MutationPath {
   readonly pointer: string
+  /** False where the pointer is only how the path begins. */
+  readonly isWhole: boolean
   readonly start: number
   readonly end: number
 }
@@ -46,7 +48,7 @@ function patchPaths(message: MessageExpr): MutationPath[] {
       const { text, isWhole } = knownStart(value)
       const pointer = isWhole ? text : text.slice(0, Math.max(0, text.lastIndexOf('/')))
       // Of a beginning it is only known that something below it changes.
-      return pointer === '' || (!isWhole && (pointer === '/metadata' || pointer === '/spec')) ? [] : [{ pointer, start: value.start, end: value.end }]
+      return pointer === '' || (!isWhole && (pointer === '/metadata' || pointer === '/spec')) ? [] : [{ pointer, isWhole, start: value.start, end: value.end }]
     })
 }
 
@@ -55,7 +57,7 @@ function configurationPaths(message: MessageExpr): MutationPath[] {
   const base = message.typeName.split('.').slice(1)
   return message.fields
     .filter(({ value }) => messagesIn(value).length === 0)
-    .map(({ name, nameRange }) => ({ pointer: `/${[...base, name].join('/')}`, start: nameRange.start, end: nameRange.end }))
+    .map(({ name, nameRange }) => ({ pointer: `/${[...base, name].join('/')}`, isWhole: true, start: nameRange.start, end: nameRange.end }))
 }
 
 /** What a mutation changes, as far as its expression tells. */

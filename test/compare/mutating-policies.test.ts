@@ -4,6 +4,7 @@ import type { ApiResponse } from '../controlplane/cluster.ts'
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts'
 import { CONTROL_PLANE_MS } from '../controlplane/shared.ts'
 import { MUTATION_CASES, type MutationText } from '../mutations/cases.ts'
+import { CUSTOM_CASES, GADGETS, REFUSED_BY_SCHEMA, WIDGETS } from '../mutations/custom-cases.ts'
 import { correctingPolicy, resourceOf, toMutation } from '../mutations/ours.ts'
 import { installDefinitions, type Operator, startOperator } from '../support/operator.ts'
 import { isRecord, type Json } from './json.ts'
@@ -15,55 +16,16 @@ const ADMISSION = 'admissionregistration.k8s.io/v1'
 const NATIVE = 'native'
 const BYLAW = 'bylaw'
 
-const WIDGETS: Json = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'widgets.example.com' },
-  spec: {
-    group: 'example.com',
-    scope: 'Namespaced',
-    names: { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            properties: {
-              spec: {
-                type: 'object',
-                properties: {
-                  size: { type: 'integer' },
-                  ratio: { type: 'number' },
-                  big: { type: 'integer' },
-                  copy: { type: 'integer' },
-                  parts: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' }, value: { type: 'integer' } } } },
-                  tags: { type: 'array', items: { type: 'string' } },
-                  nested: {
-                    type: 'object',
-                    properties: { deep: { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'integer' } } } },
-                  },
-                  fresh: { type: 'object', additionalProperties: { type: 'string' } },
-                },
-              },
-            },
-          },
-        },
-      },
-    ],
-  },
-}
+const CASES = [...MUTATION_CASES, ...CUSTOM_CASES]
 
 /** One policy for each mutation, of the kinds of objects that it is tried on. */
 const keyOf = ({ expression }: MutationText, kind: unknown): string => `${String(kind)} ${expression}`
-const KEYS = [...new Set(MUTATION_CASES.map(({ mutation, object }) => keyOf(mutation, object['kind'])))]
+const KEYS = [...new Set(CASES.map(({ mutation, object }) => keyOf(mutation, object['kind'])))]
 const numberOf = (mutation: MutationText, kind: unknown): number => KEYS.indexOf(keyOf(mutation, kind))
 
 /** The object of a case under the name by which the policy of its mutation knows it. */
 function objectOf(index: number, namespace: string): Json {
-  const subject = MUTATION_CASES[index]
+  const subject = CASES[index]
   if (subject === undefined) throw new Error(`there is no case ${index}`)
   const { object, mutation } = subject
   const metadata = isRecord(object['metadata']) ? object['metadata'] : {}
@@ -87,7 +49,7 @@ async function mustCreate(collection: string, body: Json): Promise<void> {
 }
 
 function distinctCases() {
-  const seen = new Map(MUTATION_CASES.map((subject) => [keyOf(subject.mutation, subject.object['kind']), subject]))
+  const seen = new Map(CASES.map((subject) => [keyOf(subject.mutation, subject.object['kind']), subject]))
   return [...seen.values()].map((subject) => {
     const number = numberOf(subject.mutation, subject.object['kind'])
     return { ...subject, kind: subject.object['kind'], name: `m${number}`, isMeant: `object.metadata.name.startsWith('m${number}-')` }
@@ -154,7 +116,7 @@ function comparable(body: unknown): unknown {
 
 /** A policy of either kind takes some time to come into force: this mutation always shows. */
 async function untilInForce(namespace: string): Promise<void> {
-  const index = MUTATION_CASES.findIndex(({ mutation }) => mutation.expression === "Object{data: {'b': '2'}}")
+  const index = CASES.findIndex(({ mutation }) => mutation.expression === "Object{data: {'b': '2'}}")
   for (const untilMs = Date.now() + READY_MS; Date.now() < untilMs; await sleep(500)) {
     const { object } = await submit(index, namespace)
     if (isRecord(object) && JSON.stringify(object['data']) === '{"a":"1","b":"2"}') return
@@ -165,6 +127,7 @@ async function untilInForce(namespace: string): Promise<void> {
 beforeAll(async () => {
   plane = await startControlPlane()
   await mustCreate('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', WIDGETS)
+  await mustCreate('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', GADGETS)
   await plane.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all'])
   for (const namespace of [NATIVE, BYLAW]) await plane.createNamespace(namespace)
   await installDefinitions(plane)
@@ -176,8 +139,8 @@ beforeAll(async () => {
   await untilInForce(BYLAW)
   // The last policies of Kubernetes come into force a little after the first.
   await sleep(3000)
-  pairs = await inParallel([...MUTATION_CASES.keys()], CLIENTS, async (index) => ({
-    name: MUTATION_CASES[index]?.name ?? '',
+  pairs = await inParallel([...CASES.keys()], CLIENTS, async (index) => ({
+    name: CASES[index]?.name ?? '',
     native: await submit(index, NATIVE),
     bylaw: await submit(index, BYLAW),
   }))
@@ -190,9 +153,13 @@ afterAll(async () => {
 
 type Pair = (typeof pairs)[number]
 
+const isLeftAlone = ({ native, bylaw }: Pair): boolean =>
+  [422, 500].includes(native.status) && bylaw.status === 201 && bylaw.warnings.some((warning) => warning.includes('the API server would refuse'))
+
 /** Where the outcomes differ, and why; each must occur. */
 const DIFFERENCES: Readonly<Record<string, (pair: Pair) => boolean>> = {
   'the API server adds tolerations after its own policies and before it calls Bylaw': ({ name }) => name.includes("'/spec/tolerations'"),
+  'where the API server refuses an object for what its own policy made of it, Bylaw leaves the object as it came, and says so': isLeftAlone,
   'a pointer without a slash puts a field where no kind has one, which the API server takes for an error of its own': ({ native, bylaw }) =>
     native.message.includes('strict decoding error') && bylaw.warnings.some((warning) => warning.includes('is no JSON pointer')),
 }
@@ -205,13 +172,18 @@ const summary = ({ status, object, message, warnings }: Outcome): string => [sta
 const messageOf = ({ message }: Outcome): string => message.replace(/\b(?:native|bylaw)\b/g, 'namespace')
 
 describe('the API server’s own mutating policies and Bylaw’s', () => {
-  test(`make the same of ${MUTATION_CASES.length} objects on a real API server`, () => {
+  test(`make the same of ${CASES.length} objects on a real API server`, () => {
     const different = pairs.filter((pair) => !isSame(pair) && !isExplained(pair))
     expect(different.map(({ name, native, bylaw }) => ({ name, native: summary(native), bylaw: summary(bylaw) }))).toEqual([])
   })
 
   test.each(Object.entries(DIFFERENCES))('differ in that %s', (_why, isExpected) => {
     expect(pairs.some((pair) => isExpected(pair) && !isSame(pair))).toBe(true)
+  })
+
+  test(`differ so for each of ${REFUSED_BY_SCHEMA.length} mutations that break a schema`, () => {
+    const broken = REFUSED_BY_SCHEMA.map(({ expression }) => pairs.find(({ name }) => name.includes(expression)))
+    expect(broken.filter((pair) => pair === undefined || !isLeftAlone(pair))).toEqual([])
   })
 
   test('change most of them, and tell by which policy what was changed', () => {

@@ -110,6 +110,20 @@ describe('a correction', () => {
       ['p not: `/spec/x` of `pods` cannot be changed on UPDATE'],
     ],
     [
+      'of the image of a container is made at an update that sets it',
+      correctingPolicy('p', 'Pod', [
+        {
+          patchType: 'ApplyConfiguration',
+          operations: ['UPDATE'],
+          applyConfiguration: {
+            expression: "Object{spec: Object.spec{containers: object.spec.containers.map(c, Object.spec.containers{name: c.name, image: 'mirror/a:2'})}}",
+          },
+        },
+      ]),
+      { object: pod({ containers: [{ name: 'a', image: 'a:2' }] }), oldObject: pod({ containers: [{ name: 'a', image: 'a:1' }] }) },
+      ['p corrected /spec/containers/0/image'],
+    ],
+    [
       'of what cannot change is not told at an update of something else',
       correctingPolicy('p', 'Pod', [
         {

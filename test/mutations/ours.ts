@@ -1,8 +1,9 @@
 import { defaultEnforcementProfile, isKubernetesObject, parseAdmissionReview, parsePolicy } from '../../src/api/index.ts'
-import { type Correction, correct } from '../../src/decide/index.ts'
-import { assembleRuleSet, compilePolicy, type RuleSet } from '../../src/rules/index.ts'
+import { type Correction, correct, type SchemaReader } from '../../src/decide/index.ts'
+import { assembleRuleSet, compilePolicy, kindsOfDefinition, type RuleSet } from '../../src/rules/index.ts'
 import type { Json } from '../api/resources.ts'
 import type { MutationText } from './cases.ts'
+import { GADGETS, WIDGETS } from './custom-cases.ts'
 
 /** A mutation as the specs of both kinds of policy have it. */
 export const toMutation = ({ patchType, expression }: MutationText): Json =>
@@ -16,6 +17,7 @@ const RESOURCES: Readonly<Record<string, readonly [group: string, version: strin
   ConfigMap: ['', 'v1', 'configmaps'],
   NetworkPolicy: ['networking.k8s.io', 'v1', 'networkpolicies'],
   Widget: ['example.com', 'v1', 'widgets'],
+  Gadget: ['example.com', 'v1', 'gadgets'],
 }
 
 /** Group, version and resource of a kind that the cases are about. */
@@ -55,15 +57,23 @@ export function ruleSetOf(policies: readonly Json[]): RuleSet {
   return assembleRuleSet({ policies: compiled, profile: defaultEnforcementProfile() })
 }
 
+const definitions = [WIDGETS, GADGETS].flatMap((definition) => (isKubernetesObject(definition) ? kindsOfDefinition(definition) : []))
+
+/** The schemas of the custom resources that the cases are about, as their definitions have them. */
+export const schemasOfDefinitions: SchemaReader = (apiVersion, kind) =>
+  definitions.find((known) => `${known.group}/${known.version}` === apiVersion && known.kind === kind)
+
 /** What is done with an object. */
 export interface Attempt {
   readonly object: Json
   readonly oldObject?: Json
   readonly namespaceLabels?: Readonly<Record<string, string>>
+  /** Those of the definitions, unless others are given. */
+  readonly schemas?: SchemaReader
 }
 
 /** The input for a decision about a write by `alice`. */
-export function inputFor({ object, oldObject, namespaceLabels = {} }: Attempt) {
+export function inputFor({ object, oldObject, namespaceLabels = {}, schemas = schemasOfDefinitions }: Attempt) {
   if (!isKubernetesObject(object)) throw new Error('not an object')
   const [group, version, resource] = resourceOf(object.kind)
   const { name, namespace = '' } = object.metadata
@@ -88,6 +98,7 @@ export function inputFor({ object, oldObject, namespaceLabels = {} }: Attempt) {
     lane: 'offline',
     namespace: { kind: 'found', object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: namespaceLabels } } },
     params: () => ({ kind: 'missing' }) as const,
+    schemas,
     now: new Date('2026-06-01T12:00:00Z'),
     digestKey: 'test',
   } as const
