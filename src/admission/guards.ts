@@ -7,6 +7,7 @@ import {
   isEqualJson,
   type KubernetesObject,
   type Policy,
+  parseApiVersion,
   parseEnforcementProfile,
   parsePolicy,
   parsePolicyException,
@@ -32,6 +33,8 @@ export interface GuardDependencies {
   readonly compileOptions: () => CompileOptions
   /** Bylaw's own namespace, whose exceptions reach into others. */
   readonly ownNamespace: string
+  /** The resource of a kind, where the cluster serves it. */
+  readonly findResource: (group: string, version: string, kind: string) => string | undefined
   /** What the schemas of its kinds, as far as they are known already, tell of a policy. */
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
 }
@@ -68,6 +71,22 @@ function refusal(uid: string, subject: string, mistakes: readonly string[]): Adm
   return denial(uid, text.length > MAX_MESSAGE_CHARACTERS ? `${text.slice(0, MAX_MESSAGE_CHARACTERS)}\n…` : text)
 }
 
+/** Why a requester may not make a policy read what it declares: through its messages he would read it himself. */
+async function contextObjections({ spec }: Policy, user: UserInfo, { mayAccess, findResource }: GuardDependencies): Promise<readonly string[]> {
+  const objections = await Promise.all(
+    spec.context.map(async ({ apiVersion, kind, namespace }, index) => {
+      const { group, version } = parseApiVersion(apiVersion)
+      const resource = findResource(group, version, kind) ?? guessResource(kind)
+      const isFixed = namespace !== undefined && namespace !== 'Request'
+      const question = { group, resource, verb: 'list', name: '', ...(isFixed ? { namespace } : {}) }
+      if (await mayAccess(user, question)) return []
+      const where = isFixed ? `in namespace \`${namespace}\`` : 'in all namespaces'
+      return [`spec.context[${index}]: \`${user.username}\` may not list ${kind} (${version}) ${where}, so no policy of theirs can read them`]
+    }),
+  )
+  return objections.flat()
+}
+
 async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, dependencies: GuardDependencies): Promise<AdmissionResponse> {
   const { uid, userInfo } = request
   const parsed = parsePolicy(object)
@@ -89,6 +108,8 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
       )
     }
   }
+  const unread = await contextObjections(parsed.value, userInfo, dependencies)
+  if (unread.length > 0) return denial(uid, unread.join('\n'))
   const warnings = [...compiled.issues, ...profileIssues(compiled, dependencies.profile()), ...dependencies.fieldIssues(parsed.value)]
   return allow(
     uid,

@@ -1,5 +1,14 @@
 import { type AdmissionRequest, type AdmissionResponse, canonicalJson, parseAdmissionReview, parseJson } from '../api/index.ts'
-import { type Correction, correct, type Decision, decide, type EvaluationInput, type ParamReader, type SchemaReader } from '../decide/index.ts'
+import {
+  type ContextReader,
+  type Correction,
+  correct,
+  type Decision,
+  decide,
+  type EvaluationInput,
+  type ParamReader,
+  type SchemaReader,
+} from '../decide/index.ts'
 import { toCorrectionWarnings, toDenialMessage, toWarnings, type UndecidedReason } from '../evidence/index.ts'
 import { isNamespaceObject, type Lane, type NamespaceState, type RuleSet } from '../rules/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
@@ -22,6 +31,7 @@ export interface ReviewDependencies {
   readonly namespaceOf: (name: string) => NamespaceState | Promise<NamespaceState>
   readonly params: ParamReader
   readonly schemas?: SchemaReader
+  readonly contexts: ContextReader
   readonly clock: { readonly now: () => Date; readonly elapsedMs: () => number }
   readonly nextDecisionId: () => string
   readonly recorder: ReviewRecorder
@@ -82,6 +92,7 @@ function judge(
       namespace,
       params: dependencies.params,
       schemas: dependencies.schemas,
+      contexts: dependencies.contexts,
       now: clock.now(),
       digestKey: dependencies.digestKey,
       deadline: { now: clock.elapsedMs, atMs: arrivedMs + dependencies.deadlineMs },

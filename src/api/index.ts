@@ -25,6 +25,7 @@ export { OperationalError, type OperationalErrorCode } from './operational-error
 export {
   API_VERSION,
   type AuditAnnotation,
+  type ContextDeclaration,
   type Control,
   durationMs,
   ENFORCEMENT_LEVELS,

@@ -37,6 +37,8 @@ export type MatchCondition = Spec['matchConditions'][number]
 export type ParamKind = NonNullable<Spec['paramKind']>
 /** Which objects hold the parameters. */
 export type ParamRef = NonNullable<Spec['paramRef']>
+/** Other objects that a policy reads, under a name. */
+export type ContextDeclaration = Spec['context'][number]
 /** A named expression. */
 export type Variable = Spec['variables'][number]
 /** A condition that a good object meets; it always has a name here. */

@@ -47,8 +47,8 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   if (resolution?.kind === 'type') return constantCode(typeValue(resolution.name))
   if (resolution?.kind === 'variable') {
     const code = compileName(context, expr, resolution.name, scope)
-    // `authorizer.requestResource` is one name; only the variables of a policy are fields.
-    return resolution.name.startsWith(POLICY_VARIABLE) ? compileVariable(code, expr) : code
+    // `authorizer.requestResource` is one name; only what a policy declares are fields.
+    return POLICY_VARIABLE.test(resolution.name) ? compileVariable(code, expr) : code
   }
   const chain = compileChain(context, expr, scope)
   if (chain !== undefined) return chain
@@ -60,7 +60,7 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
 }
 
-const POLICY_VARIABLE = 'variables.'
+const POLICY_VARIABLE = /^(?:variables|context)\./
 
 // A variable of the policy is a field that is always there: Kubernetes charges for `variables` and for the step from it.
 function compileVariable({ run, cost }: Code, { optional }: SelectExpr): Code {

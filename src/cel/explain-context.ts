@@ -66,7 +66,8 @@ export class Findings {
     const places = new Map<CelValue, Place>()
     const queue: { readonly value: CelValue; readonly place: Place }[] = []
     for (const root of Object.keys(this.#bindings)) {
-      if (root.startsWith('variables.')) continue
+      // Context may be thousands of objects, and is traced by the places that read it.
+      if (root.startsWith('variables.') || root.startsWith('context.')) continue
       const value = rootValue(this.#bindings, root)
       if (value !== undefined) queue.push({ value, place: { root, segments: [] } })
     }

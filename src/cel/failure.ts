@@ -1,7 +1,16 @@
 import { Boxed, type CelValue, type Kind, typeName } from './values.ts'
 
-/** Why an evaluation gave an error; explanations treat `NoSuchKey` as an absent field. */
-export type FailureCode = 'NoSuchKey' | 'NoSuchOverload' | 'OutOfRange' | 'Overflow' | 'DivisionByZero' | 'Conversion' | 'InvalidArgument' | 'Unbound'
+/** Why an evaluation gave an error; explanations treat `NoSuchKey` as an absent field, and `Unavailable` is a variable that whoever binds it could not get. */
+export type FailureCode =
+  | 'NoSuchKey'
+  | 'NoSuchOverload'
+  | 'OutOfRange'
+  | 'Overflow'
+  | 'DivisionByZero'
+  | 'Conversion'
+  | 'InvalidArgument'
+  | 'Unbound'
+  | 'Unavailable'
 
 /** An error as a value: `&&`, `||`, `all` and `exists` may absorb it, everything else passes it on. */
 export class CelError extends Boxed {

@@ -47,4 +47,4 @@ export {
   TIMESTAMP,
   UINT,
 } from './types.ts'
-export type { CelValue } from './values.ts'
+export { type CelValue, isCelValue } from './values.ts'

@@ -9,7 +9,7 @@ export class Lazy {
   readonly source: { readonly program: CelProgram; readonly bindings: Bindings } | undefined
   readonly #compute: () => Result<CelValue, EvaluationError>
   #value: CelValue | undefined
-  #stopped: EvaluationError | undefined
+  #stopped: EvaluationStopped | undefined
   #isComputing = false
 
   constructor(compute: () => Result<CelValue, EvaluationError>, source?: { readonly program: CelProgram; readonly bindings: Bindings }) {
@@ -19,18 +19,18 @@ export class Lazy {
 
   /** The value, an error value, or `EvaluationStopped` where computing it ran out of budget. */
   read(): CelValue {
-    if (this.#stopped !== undefined) throw stopped(this.#stopped)
+    if (this.#stopped !== undefined) throw this.#stopped
     if (this.#value !== undefined) return this.#value
     // A variable that reads itself, over however many others, would never end.
     if (this.#isComputing) return fail('InvalidArgument', 'a variable depends on itself')
     this.#isComputing = true
     const result = this.#computed()
     this.#isComputing = false
-    if (!result.ok && result.error.code !== 'EvaluationFailed') {
-      this.#stopped = result.error
-      throw stopped(result.error)
+    if (!result.ok && (result.error.code === 'CostExceeded' || result.error.code === 'DeadlineExceeded')) {
+      this.#stopped = new EvaluationStopped(result.error.code, result.error.message)
+      throw this.#stopped
     }
-    this.#value = result.ok ? result.value : new CelError('InvalidArgument', result.error.message)
+    this.#value = result.ok ? result.value : new CelError(result.error.code === 'Unavailable' ? 'Unavailable' : 'InvalidArgument', result.error.message)
     return this.#value
   }
 
@@ -42,8 +42,4 @@ export class Lazy {
       return err({ code: 'EvaluationFailed', message: cause instanceof Error ? cause.message : String(cause) })
     }
   }
-}
-
-function stopped(error: EvaluationError): EvaluationStopped {
-  return new EvaluationStopped(error.code, error.message)
 }

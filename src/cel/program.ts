@@ -15,9 +15,9 @@ import { type CelValue, isCelValue } from './values.ts'
 /** Values by variable name, `variables.x` included; a value may be a `Lazy`. */
 export type Bindings = Readonly<Record<string, unknown>>
 
-/** Why an evaluation has no value; the two `…Exceeded` say that it was stopped. */
+/** Why an evaluation has no value; the two `…Exceeded` say that it was stopped, `Unavailable` that it needed a binding whose `Lazy` said so. */
 export interface EvaluationError {
-  readonly code: 'EvaluationFailed' | 'CostExceeded' | 'DeadlineExceeded'
+  readonly code: 'EvaluationFailed' | 'CostExceeded' | 'DeadlineExceeded' | 'Unavailable'
   readonly message: string
 }
 
@@ -77,7 +77,7 @@ class CompiledProgram implements CelProgram {
       const frame = { slots: boundSlots(this.#roots, this.#slotCount, bindings), budget }
       budget.charge(this.#code.cost)
       const value = this.#code.run(frame)
-      return value instanceof CelError ? err({ code: 'EvaluationFailed', message: value.$message }) : ok(value)
+      return value instanceof CelError ? err({ code: value.$code === 'Unavailable' ? 'Unavailable' : 'EvaluationFailed', message: value.$message }) : ok(value)
     } catch (cause) {
       return err(toEvaluationError(cause))
     } finally {

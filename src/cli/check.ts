@@ -31,11 +31,13 @@ import {
 import { asDecoded } from './as-decoded.ts'
 import { readDocuments, type SourceDocument } from './files.ts'
 import { readSchemas } from './schemas.ts'
-import { openWorkspace, type SourceException, type Workspace } from './workspace.ts'
+import { DEFAULT_NAMESPACE, inNamespace, openWorkspace, type SourceException, type Workspace } from './workspace.ts'
 
 export interface CheckOptions {
   readonly policies: readonly string[]
   readonly resources: readonly string[]
+  /** Objects that policies find as their context; left out, nothing is known of any. */
+  readonly contextResources?: readonly string[]
   readonly environment?: string
   readonly now: Date
   readonly output: 'text' | 'json'
@@ -70,8 +72,12 @@ function toRequest(document: unknown, { resourceOf }: Workspace): Result<Admissi
   if (!isKubernetesObject(value)) return err('not a Kubernetes object: expected apiVersion, kind and metadata')
   const { group, version } = parseApiVersion(value.apiVersion)
   const type = resourceOf(value)
-  const namespace = type.isNamespaced ? (value.metadata.namespace ?? 'default') : type.resource === 'namespaces' ? (value.metadata.name ?? '') : undefined
-  const object: KubernetesObject = type.isNamespaced ? { ...value, metadata: { ...value.metadata, ...(namespace === undefined ? {} : { namespace }) } } : value
+  const namespace = type.isNamespaced
+    ? (value.metadata.namespace ?? DEFAULT_NAMESPACE)
+    : type.resource === 'namespaces'
+      ? (value.metadata.name ?? '')
+      : undefined
+  const object: KubernetesObject = type.isNamespaced && namespace !== undefined ? inNamespace(value, namespace) : value
   return parseAdmissionReview({
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
@@ -113,6 +119,7 @@ function judge(
     lane: 'offline',
     namespace,
     params: workspace.params,
+    contexts: workspace.contexts,
     schemas: schemaReader(schemas, workspace),
     now,
     digestKey: DIGEST_KEY,
@@ -142,7 +149,7 @@ function describeDecision({ file, request }: Subject, decision: Decision, correc
 }
 
 /** Judges resources in files by policies in files: the same engine and the same words as in a cluster, without one. */
-export function check({ policies, resources, environment, now, output, openapi = [] }: CheckOptions): CommandResult {
+export function check({ policies, resources, contextResources, environment, now, output, openapi = [] }: CheckOptions): CommandResult {
   const usage = (messages: readonly string[]): CommandResult => ({
     exitCode: EXIT.usage,
     stdout: '',
@@ -152,9 +159,11 @@ export function check({ policies, resources, environment, now, output, openapi =
   if (!policyDocuments.ok) return usage([policyDocuments.error])
   const resourceDocuments = readDocuments(resources)
   if (!resourceDocuments.ok) return usage([resourceDocuments.error])
+  const context = contextResources === undefined ? undefined : readDocuments(contextResources)
+  if (context?.ok === false) return usage([`--context-resources: ${context.error}`])
   const schemas = readSchemas(openapi)
   if (!schemas.ok) return usage([`--openapi: ${schemas.error}`])
-  const workspace = openWorkspace([...policyDocuments.value, ...resourceDocuments.value], environment)
+  const workspace = openWorkspace([...policyDocuments.value, ...resourceDocuments.value], { environment, context: context?.value })
   if (!workspace.ok) return usage(workspace.error)
   if (workspace.value.policies.length === 0) return usage(['no Policy in the files given with -f'])
   const subjects: Subject[] = []

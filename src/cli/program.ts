@@ -44,6 +44,7 @@ interface ApproveFlags extends ClusterFlags {
 interface CheckFlags {
   readonly policies: readonly string[]
   readonly resources: readonly string[]
+  readonly contextResources?: readonly string[]
   readonly environment?: string
   readonly now?: string
   readonly output: 'text' | 'json'
@@ -89,6 +90,7 @@ export async function runProgram(argv: readonly string[], { version, runOperator
     .description('judge resources in files by policies in files; exit code 0 clean, 1 violations, 2 usage, 3 could not be evaluated')
     .requiredOption('-f, --policies <path>', 'policies, profile and exceptions: a file or folder; may be given again', gather)
     .requiredOption('-r, --resources <path>', 'manifests or AdmissionReviews: a file or folder, `-` for standard input; may be given again', gather)
+    .option('--context-resources <path>', 'objects that policies find as their context, all that there are: a file or folder; may be given again', gather)
     .option('--openapi <path>', 'OpenAPI v3 documents of the cluster, to find misspelt fields: a file or folder; may be given again', gather, [])
     .option('--environment <name>', 'environment that everything is judged in')
     .option('--now <time>', 'point in time that is taken for now, RFC 3339')

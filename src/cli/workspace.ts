@@ -19,7 +19,7 @@ import {
   type ResourceType,
   type Result,
 } from '../api/index.ts'
-import { type ParamReader, selectParams } from '../decide/index.ts'
+import { type ContextReader, IN_NO_NAMESPACE, type ParamReader, selectContext, selectParams } from '../decide/index.ts'
 import { type KindSchema, kindsOfDefinition, type NamespaceState } from '../rules/index.ts'
 import { asDecoded } from './as-decoded.ts'
 import type { SourceDocument } from './files.ts'
@@ -36,6 +36,7 @@ export interface Workspace {
   readonly profile: EnforcementProfile
   readonly exceptions: readonly SourceException[]
   readonly params: ParamReader
+  readonly contexts: ContextReader
   /** A namespace as the files have it; one that they do not have has no labels but its name. */
   readonly namespaceOf: (name: string) => NamespaceState
   /** The kinds that definitions in the files have schemas of. */
@@ -47,6 +48,12 @@ const OWN_GROUP = 'bylaw.dev'
 const NAME_LABEL = 'kubernetes.io/metadata.name'
 
 const isOwn = ({ apiVersion }: KubernetesObject): boolean => parseApiVersion(apiVersion).group === OWN_GROUP
+
+/** Where kubectl puts what does not say where it belongs. */
+export const DEFAULT_NAMESPACE = 'default'
+
+/** The object in a namespace. */
+export const inNamespace = (object: KubernetesObject, namespace: string): KubernetesObject => ({ ...object, metadata: { ...object.metadata, namespace } })
 
 interface Own {
   readonly policies: Policy[]
@@ -103,8 +110,18 @@ function customResources(documents: readonly KubernetesObject[]): ResourceType[]
   })
 }
 
-/** Sorts documents into a workspace; the error lists every mistake with its file. `environment` overrides the label of every namespace. */
-export function openWorkspace(documents: readonly SourceDocument[], environment: string | undefined): Result<Workspace, readonly string[]> {
+/** What a workspace is opened with besides its documents. */
+export interface WorkspaceOptions {
+  /** Overrides the label of every namespace. */
+  readonly environment: string | undefined
+  /** All objects that policies find as their context; undefined where nobody told what there is. */
+  readonly context: readonly SourceDocument[] | undefined
+}
+
+const NOT_GIVEN = 'nothing was given; name the files that have them by --context-resources'
+
+/** Sorts documents into a workspace; the error lists every mistake with its file. */
+export function openWorkspace(documents: readonly SourceDocument[], { environment, context }: WorkspaceOptions): Result<Workspace, readonly string[]> {
   const own: Own = { policies: [], profile: undefined, exceptions: [], mistakes: [] }
   for (const document of documents) readOwn(own, document)
   if (own.mistakes.length > 0) return err(own.mistakes)
@@ -118,6 +135,15 @@ export function openWorkspace(documents: readonly SourceDocument[], environment:
     objects.filter(({ apiVersion, kind }) => apiVersion === 'v1' && kind === 'Namespace').map((object) => [object.metadata.name ?? '', object]),
   )
   const known = [...BUILT_IN_RESOURCES, ...customResources(objects)]
+  const resourceOf = ({ apiVersion, kind }: KubernetesObject): ResourceType => {
+    const { group, version } = parseApiVersion(apiVersion)
+    const found = known.find((type) => type.group === group && type.kind === kind)
+    return found ?? { group, versions: [version], kind, resource: guessResource(kind), isNamespaced: true }
+  }
+  const strange = (context ?? []).filter(({ value }) => !isKubernetesObject(asDecoded(value)))
+  if (strange.length > 0) return err(strange.map(({ file }) => `--context-resources: ${file}: not a Kubernetes object: expected apiVersion, kind and metadata`))
+  const around = context?.map(({ value }) => asDecoded(value)).filter(isKubernetesObject)
+  const placed = around?.map((object) => (resourceOf(object).isNamespaced ? inNamespace(object, object.metadata.namespace ?? DEFAULT_NAMESPACE) : object))
   // Cluster-scoped objects belong to the default environment, so an override has to move that too.
   const scoped = environment === undefined ? profile : { ...profile, spec: { ...profile.spec, defaultEnvironment: environment } }
   return ok({
@@ -147,10 +173,12 @@ export function openWorkspace(documents: readonly SourceDocument[], environment:
       return { kind: 'found', object: { ...object, metadata: { ...object.metadata, labels } } }
     },
     definitions: definedKinds(objects),
-    resourceOf: ({ apiVersion, kind }) => {
-      const { group, version } = parseApiVersion(apiVersion)
-      const found = known.find((type) => type.group === group && type.kind === kind)
-      return found ?? { group, versions: [version], kind, resource: guessResource(kind), isNamespaced: true }
+    contexts: (declaration, requestNamespace) => {
+      if (placed === undefined) return { kind: 'unknown', reason: NOT_GIVEN }
+      const isNamespaced = resourceOf({ ...declaration, metadata: {} }).isNamespaced
+      if (declaration.namespace !== undefined && !isNamespaced) return { kind: 'unknown', reason: IN_NO_NAMESPACE }
+      return selectContext(placed, declaration, requestNamespace)
     },
+    resourceOf,
   })
 }

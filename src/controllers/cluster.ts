@@ -18,13 +18,28 @@ export interface FollowTarget {
   readonly name?: string
   /** As the API server takes it in a query. */
   readonly labelSelector?: string
+  /** More than that is not kept: then nothing is; what no policy has a use for is taken off the objects. */
+  readonly limits?: { readonly objects: number; readonly bytes: number }
+}
+
+/** Why the objects of a resource cannot be had, or can be had no longer. */
+export interface CacheProblem {
+  readonly code: 'Forbidden' | 'OutOfBounds' | 'Unreachable'
+  readonly message: string
+  /** Since when, milliseconds since the epoch. */
+  readonly sinceMs: number
 }
 
 /** The objects of a watched resource, kept up to date. */
 export interface ObjectCache {
   /** False until the first complete list. */
   readonly hasSynced: boolean
-  list(): readonly KubernetesObject[]
+  /** What stands against it at present. */
+  readonly problem?: CacheProblem | undefined
+  /** That of the last change. */
+  readonly resourceVersion?: string
+  /** All, or those of one namespace. */
+  list(namespace?: string): readonly KubernetesObject[]
   get(name: string, namespace?: string): KubernetesObject | undefined
   stop(): void
 }
@@ -41,7 +56,8 @@ export interface DiscoveredResource {
 
 /** The cluster as the controllers need it. Every method throws an OperationalError where the API server does not do as asked. */
 export interface Cluster {
-  follow(target: FollowTarget, onChange: () => void): ObjectCache
+  /** `onChange` is told which object changed, or nothing where it is something else: the first list is there, or all is lost. */
+  follow(target: FollowTarget, onChange: (changed?: KubernetesObject) => void): ObjectCache
   find(address: ObjectAddress, timeoutMs?: number): Promise<KubernetesObject | undefined>
   create(address: ObjectAddress, object: KubernetesObject): Promise<KubernetesObject>
   /** Writes over the object whose `resourceVersion` the given one carries. */

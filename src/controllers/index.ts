@@ -1,6 +1,7 @@
 export { CertificateSync, type CertificateSyncOptions } from './certificate-sync.ts'
 export { type KeyPair, makeAuthority, makeServingCertificate, remainingMs } from './certificates.ts'
-export type { AccessAttributes, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache, OpenApiReader } from './cluster.ts'
+export type { AccessAttributes, CacheProblem, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache, OpenApiReader } from './cluster.ts'
+export { CONTEXT_LIMITS, ContextSync } from './context-sync.ts'
 export { DiscoverySync } from './discovery-sync.ts'
 export { type EventDraft, EventWriter } from './event-writer.ts'
 export { LeaseSync } from './lease-sync.ts'

@@ -1,13 +1,9 @@
 import { type ParamKind, type ParamRef, type Policy, parseApiVersion, printSelector } from '../api/index.ts'
 import { type ParamReader, type ParamState, selectParams } from '../decide/index.ts'
-import type { Cluster, DiscoveredResource, ObjectCache } from './cluster.ts'
+import type { Cluster, DiscoveredResource } from './cluster.ts'
+import { type Watched, WatchSet } from './watch-set.ts'
 
-/** How long the first load waits for parameters that cannot be read. */
-const PATIENCE_MS = 3000
-
-interface Followed {
-  readonly cache: ObjectCache
-  readonly sinceMs: number
+interface Followed extends Watched {
   readonly isNamespaced: boolean
 }
 
@@ -16,7 +12,7 @@ export class ParamSync {
   readonly #cluster: Cluster
   readonly #findResource: (group: string, version: string, kind: string) => DiscoveredResource | undefined
   readonly #onChange: () => void
-  readonly #followed = new Map<string, Followed>()
+  readonly #followed = new WatchSet<Followed>()
 
   constructor(cluster: Cluster, findResource: (group: string, version: string, kind: string) => DiscoveredResource | undefined, onChange: () => void) {
     this.#cluster = cluster
@@ -26,32 +22,15 @@ export class ParamSync {
 
   /** Watches what these policies name, and nothing else any more. */
   follow(policies: readonly Policy[]): void {
-    const wanted = new Set<string>()
-    for (const { spec } of policies) {
-      const { paramKind, paramRef } = spec
-      if (paramKind === undefined || paramRef === undefined) continue
-      const key = keyOf(paramKind, paramRef)
-      wanted.add(key)
-      if (this.#followed.has(key)) continue
-      const { group, version } = parseApiVersion(paramKind.apiVersion)
-      const resource = this.#findResource(group, version, paramKind.kind)
-      if (resource === undefined) continue
-      const { name, namespace, selector } = paramRef
-      const scope = resource.isNamespaced && namespace !== undefined ? { namespace } : {}
-      const which = name === undefined ? { labelSelector: printSelector(selector ?? {}) } : { name }
-      const cache = this.#cluster.follow({ group, version, resource: resource.resource, ...scope, ...which }, this.#onChange)
-      this.#followed.set(key, { cache, sinceMs: Date.now(), isNamespaced: resource.isNamespaced })
-    }
-    for (const [key, { cache }] of this.#followed) {
-      if (wanted.has(key)) continue
-      cache.stop()
-      this.#followed.delete(key)
-    }
+    const wanted = policies.flatMap(({ spec: { paramKind, paramRef } }): [string, () => Followed | undefined][] =>
+      paramKind === undefined || paramRef === undefined ? [] : [[keyOf(paramKind, paramRef), () => this.#open(paramKind, paramRef)]],
+    )
+    this.#followed.want(new Map(wanted))
   }
 
   /** Whether all parameters have been read, or have had their time. */
   isReady(): boolean {
-    return [...this.#followed.values()].every(({ cache, sinceMs }) => cache.hasSynced || Date.now() - sinceMs > PATIENCE_MS)
+    return this.#followed.isReady()
   }
 
   /** Reads a parameter from the caches. */
@@ -64,6 +43,16 @@ export class ParamSync {
     if (paramRef.name === undefined) return selectParams(followed.cache.list(), paramRef, namespace)
     const object = followed.cache.get(paramRef.name, namespace)
     return object === undefined ? { kind: 'missing' } : { kind: 'found', object }
+  }
+
+  #open({ apiVersion, kind }: ParamKind, { name, namespace, selector }: ParamRef): Followed | undefined {
+    const { group, version } = parseApiVersion(apiVersion)
+    const resource = this.#findResource(group, version, kind)
+    if (resource === undefined) return undefined
+    const scope = resource.isNamespaced && namespace !== undefined ? { namespace } : {}
+    const which = name === undefined ? { labelSelector: printSelector(selector ?? {}) } : { name }
+    const cache = this.#cluster.follow({ group, version, resource: resource.resource, ...scope, ...which }, () => this.#onChange())
+    return { cache, isNamespaced: resource.isNamespaced }
   }
 }
 

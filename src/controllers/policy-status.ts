@@ -14,6 +14,8 @@ export interface StatusContext {
   readonly isHeld: boolean
   /** What the schemas of its kinds tell of a policy. */
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
+  /** What a policy declares as context and cannot be gathered, with the reason. */
+  readonly contextProblems: (policy: Policy) => readonly string[]
   readonly counters: PolicyCounters
   readonly now: Date
 }
@@ -66,6 +68,11 @@ function enforcedCondition({ compiled, issues }: PolicyState, policy: EnforcedPo
   }
   if (policy === undefined || policy.revision !== compiled.revision || !context.isRegistered(policy)) {
     return { type, status: 'False', reason: 'RegistrationPending', message: 'the registration with the API server is not in place yet' }
+  }
+  const problems = context.contextProblems(compiled.policy)
+  if (problems.length > 0) {
+    const message = [...problems, `rules that read it are judged by failurePolicy \`${compiled.failurePolicy}\``].join('\n')
+    return { type, status: 'False', reason: 'ContextUnknown', message }
   }
   return { type, status: 'True', reason: 'Enforced', message: `in force: ${levelsText(policy)}` }
 }

@@ -5,6 +5,7 @@ import {
   type FieldIssue,
   type KubernetesObject,
   type LabelSelectorLike,
+  type Policy,
   parseEnforcementProfile,
   parsePolicy,
   parsePolicyException,
@@ -27,6 +28,7 @@ import {
   withBreakGlass,
 } from '../rules/index.ts'
 import type { Cluster, ObjectCache } from './cluster.ts'
+import type { ContextSync } from './context-sync.ts'
 import { Loop } from './loop.ts'
 import type { ParamSync } from './param-sync.ts'
 import type { ShrinkGuard } from './shrink-guard.ts'
@@ -51,6 +53,7 @@ export interface PolicySyncOptions {
   readonly cluster: Cluster
   readonly store: RuleSetStore
   readonly params: ParamSync
+  readonly contexts: ContextSync
   readonly shrinkGuard: ShrinkGuard
   readonly servedVersions: ServedVersions
   readonly policySelector: LabelSelectorLike | undefined
@@ -156,15 +159,17 @@ export class PolicySync {
     this.#states = this.#readPolicies()
     this.#exceptionStates = this.#exceptions.list().map((object) => this.#readException(object))
     const compiled = this.#states.flatMap((state) => state.compiled ?? [])
-    const { params, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet, approvalKey, ownNamespace } = this.#options
-    params.follow(compiled.map(({ policy }) => policy))
-    if (store.snapshot() === undefined && !(params.isReady() && this.#hasExceptions())) {
+    const { params, contexts, store, shrinkGuard, servedVersions, workloadControllers, logger, onRuleSet, approvalKey, ownNamespace } = this.#options
+    const previous = store.snapshot()
+    const wanted = compiled.map(({ policy }) => policy)
+    // The set in force may stay there, and reads what it declares until another one is.
+    this.#follow([...wanted, ...(previous?.policies ?? []).map(({ policy }) => policy)])
+    if (previous === undefined && !(params.isReady() && contexts.isReady() && this.#hasExceptions())) {
       // What is waited for may never come, and nothing else need happen.
       clearTimeout(this.#heldTimer)
       this.#heldTimer = setTimeout(() => this.request(), UNREADY_MS)
       return
     }
-    const previous = store.snapshot()
     const breakGlass = verifyBreakGlass(this.#breakGlass.get(BREAK_GLASS.name, ownNamespace), approvalKey())
     this.#isHeld = !(await shrinkGuard.mayReplace(previous, compiled.length))
     clearTimeout(this.#heldTimer)
@@ -185,8 +190,14 @@ export class PolicySync {
     })
     // The look-ups depend on what the cluster serves, which the revision does not tell: a new set is taken in any case.
     store.replace(next)
+    this.#follow(wanted)
     if (next.revision !== previous?.revision) logger.info('rule set replaced', { revision: next.revision, policies: compiled.length })
     onRuleSet(next)
+  }
+
+  #follow(policies: readonly Policy[]): void {
+    this.#options.params.follow(policies)
+    this.#options.contexts.follow(policies)
   }
 
   #readProfile(): void {

@@ -25,6 +25,8 @@ export interface StatusSyncOptions {
   readonly isRegistered: (policy: EnforcedPolicy) => boolean
   /** What the schemas of its kinds tell of a policy. */
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
+  /** What a policy declares as context and cannot be gathered, with the reason. */
+  readonly contextProblems: (policy: Policy) => readonly string[]
   /** Whether this replica is the one that writes. */
   readonly isLeader: () => boolean
   readonly events: EventWriter
@@ -108,14 +110,14 @@ export class StatusSync {
   }
 
   async #writePolicy(state: PolicyState): Promise<void> {
-    const { policies, store, isRegistered, fieldIssues, now } = this.#options
+    const { policies, store, isRegistered, fieldIssues, contextProblems, now } = this.#options
     const { name = '' } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.current(name)
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== state.object.metadata.generation) return
     const stored = readPolicyStatus(current['status'])
     const counters = this.#countersOf(state, stored)
-    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, fieldIssues, counters, now: now() })
+    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, fieldIssues, contextProblems, counters, now: now() })
     if (stored !== undefined && isEqualJson(stored, wanted)) return
     if (stored !== undefined && differsOnlyInCounters(stored, wanted)) {
       const waitMs = COUNTERS_EVERY_MS - (now().getTime() - (this.#writtenMs.get(name) ?? 0))

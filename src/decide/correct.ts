@@ -76,7 +76,8 @@ export function correct(ruleSet: RuleSet, input: EvaluationInput): Correction {
   for (const candidate of candidates) {
     const { identity } = candidate.policy
     const seen = { ...input, request: { ...request, object } }
-    const result = correctByPolicy(candidate, { ruleSet, input: seen, environment, isTurnedDown, isProtected, paramsRead: [], leafCorrections: [] })
+    const told = { paramsRead: [], contextsRead: [], leafCorrections: [] }
+    const result = correctByPolicy(candidate, { ruleSet, input: seen, environment, isTurnedDown, isProtected, ...told })
     if (result.kind === 'untouched') continue
     if (result.kind === 'notCorrected') {
       outcomes.push({ kind: 'notCorrected', policy: identity, reason: result.reason })

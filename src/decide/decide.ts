@@ -1,5 +1,5 @@
 import { isInForce, type RuleSet } from '../rules/index.ts'
-import type { Decision, Effect, LeafCorrection, ParamReference, RuleOutcome } from './decision.ts'
+import type { ContextReference, Decision, Effect, LeafCorrection, ParamReference, RuleOutcome } from './decision.ts'
 import { environmentOf } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { judgePolicy, type RequestContext } from './judge-policy.ts'
@@ -7,6 +7,7 @@ import { isNeverDenied } from './mitigation.ts'
 
 const NO_OUTCOMES: readonly RuleOutcome[] = []
 const NO_PARAMS: readonly ParamReference[] = []
+const NO_CONTEXTS: readonly ContextReference[] = []
 const NO_CORRECTIONS: readonly LeafCorrection[] = []
 
 function strongest(outcomes: readonly RuleOutcome[]): Effect {
@@ -23,17 +24,19 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
   const broken = breakGlass !== undefined && isInForce(breakGlass, now) ? { breakGlass } : {}
   const candidates = ruleSet.candidates(request.resource.group, request.resource.resource, request.subResource)
   if (candidates.length === 0) {
-    const dependsOn = { namespaceResourceVersion, params: NO_PARAMS, decidedAt: now }
+    const dependsOn = { namespaceResourceVersion, params: NO_PARAMS, contexts: NO_CONTEXTS, decidedAt: now }
     return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, leafCorrections: NO_CORRECTIONS, dependsOn, ...broken }
   }
   const paramsRead: ParamReference[] = []
+  const contextsRead: ContextReference[] = []
   const leafCorrections: LeafCorrection[] = []
   let neverDenied: boolean | undefined
   const isProtected = (): boolean => {
     neverDenied ??= isNeverDenied(request)
     return neverDenied
   }
-  const context: RequestContext = { ruleSet, input, environment, isTurnedDown: broken.breakGlass !== undefined, isProtected, paramsRead, leafCorrections }
+  const isTurnedDown = broken.breakGlass !== undefined
+  const context: RequestContext = { ruleSet, input, environment, isTurnedDown, isProtected, paramsRead, contextsRead, leafCorrections }
   const outcomes = candidates.flatMap((candidate) => judgePolicy(candidate, context))
   const effect = strongest(outcomes)
   return {
@@ -43,7 +46,7 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
     ruleSetRevision: ruleSet.revision,
     outcomes,
     leafCorrections,
-    dependsOn: { namespaceResourceVersion, params: paramsRead, decidedAt: now },
+    dependsOn: { namespaceResourceVersion, params: paramsRead, contexts: contextsRead, decidedAt: now },
     ...broken,
   }
 }

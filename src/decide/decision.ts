@@ -13,6 +13,7 @@ export type EvaluationErrorCode =
   | 'NotCompiled'
   | 'ParamNotFound'
   | 'ParamUnknown'
+  | 'ContextUnknown'
   | 'NamespaceUnknown'
   | 'WrongVersion'
 
@@ -97,6 +98,18 @@ export interface ParamReference {
   readonly resourceVersion: string
 }
 
+/** Other objects that a policy read: which, how many, and at which `resourceVersion` of the cache. */
+export interface ContextReference {
+  readonly policy: string
+  /** As the policy calls them. */
+  readonly name: string
+  readonly kind: string
+  /** Empty where they may lie anywhere. */
+  readonly namespace: string
+  readonly count: number
+  readonly resourceVersion: string
+}
+
 /** The judgement of one request against one rule set, with all that it depended on. */
 export interface Decision {
   readonly effect: Effect
@@ -107,7 +120,12 @@ export interface Decision {
   /** Most severe first, then by policy and by the rule's place in it. */
   readonly outcomes: readonly RuleOutcome[]
   readonly leafCorrections: readonly LeafCorrection[]
-  readonly dependsOn: { readonly namespaceResourceVersion: string; readonly params: readonly ParamReference[]; readonly decidedAt: Date }
+  readonly dependsOn: {
+    readonly namespaceResourceVersion: string
+    readonly params: readonly ParamReference[]
+    readonly contexts: readonly ContextReference[]
+    readonly decidedAt: Date
+  }
 }
 
 /** Whether this outcome alone refuses the request. */

@@ -1,7 +1,9 @@
+export { byNamespaceAndName, IN_NO_NAMESPACE, NO_NAMESPACE, namespaceOfContext, narrowContext, selectContext } from './context.ts'
 export { type Correction, type CorrectionOutcome, correct } from './correct.ts'
 export { decide } from './decide.ts'
 export {
   blocks,
+  type ContextReference,
   type Decision,
   type Effect,
   type EvaluationErrorCode,
@@ -15,7 +17,7 @@ export {
   type Violation,
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
-export type { EvaluationInput, ParamReader, ParamState, SchemaReader } from './input.ts'
+export type { ContextReader, ContextState, EvaluationInput, ParamReader, ParamState, SchemaReader } from './input.ts'
 export type { PatchOperation } from './json-diff.ts'
 export { selectParams } from './select-params.ts'
 export type { Suggestion } from './suggestion.ts'

@@ -1,4 +1,4 @@
-import type { AdmissionRequest, KubernetesObject, ParamKind, ParamRef } from '../api/index.ts'
+import type { AdmissionRequest, ContextDeclaration, KubernetesObject, ParamKind, ParamRef } from '../api/index.ts'
 import type { KindSchema, Lane, NamespaceState } from '../rules/index.ts'
 
 /** What is known of a policy's parameter, or of its parameters. */
@@ -14,6 +14,14 @@ export type ParamReader = (paramKind: ParamKind, paramRef: ParamRef, requestName
 
 /** The schema of a kind as the cluster publishes it; undefined where it has not been read. */
 export type SchemaReader = (apiVersion: string, kind: string) => KindSchema | undefined
+/** What is known of other objects that a policy reads: all that it means, or nothing. */
+export type ContextState =
+  /** By namespace and name; `resourceVersion` is that of the cache, empty where there is none. */
+  | { readonly kind: 'found'; readonly objects: readonly KubernetesObject[]; readonly resourceVersion: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+
+/** Reads context from what was gathered, at once; `requestNamespace` is empty for a cluster-scoped request. A decision asks only for what its rules read. */
+export type ContextReader = (declaration: ContextDeclaration, requestNamespace: string) => ContextState
 
 /** Everything that a decision may depend on besides the rule set, gathered before the first rule runs. */
 export interface EvaluationInput {
@@ -24,6 +32,8 @@ export interface EvaluationInput {
   readonly params: ParamReader
   /** Where there is none, corrections of custom resources by `ApplyConfiguration` are limited to their metadata. */
   readonly schemas?: SchemaReader | undefined
+  /** Where a door has none, rules that read context cannot be evaluated. */
+  readonly contexts?: ContextReader
   readonly now: Date
   /** Key of the digests that stand for values which may not be shown. */
   readonly digestKey: string

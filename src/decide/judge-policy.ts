@@ -11,7 +11,8 @@ import {
   type RuleSet,
   toVirtualPod,
 } from '../rules/index.ts'
-import type { Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
+import { contextBindings } from './context.ts'
+import type { ContextReference, Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { diffJson, type PatchOperation } from './json-diff.ts'
@@ -34,6 +35,8 @@ export interface RequestContext {
   readonly isProtected: () => boolean
   /** Parameters that were read on the way. */
   readonly paramsRead: ParamReference[]
+  /** Other objects that were read on the way. */
+  readonly contextsRead: ContextReference[]
   /** Pod templates that were judged as their Pods will be corrected. */
   readonly leafCorrections: LeafCorrection[]
 }
@@ -59,8 +62,12 @@ type Evaluated = Result<CelValue, Unevaluable>
 
 function evaluate(expression: CompiledExpression, bindings: Bindings, budget: CostBudget): Evaluated {
   if (!expression.ok) return { ok: false, error: { code: 'NotCompiled', message: expression.error } }
-  return expression.value.evaluate(bindings, budget)
+  const value = expression.value.evaluate(bindings, budget)
+  return value.ok ? value : { ok: false, error: unevaluable(value.error) }
 }
+
+/** Context is all that can be unavailable to an expression. */
+const unevaluable = ({ code, message }: EvaluationError): Unevaluable => ({ code: code === 'Unavailable' ? 'ContextUnknown' : code, message })
 
 const effectAt = (level: string, denying: Effect): Effect => (level === 'Observe' ? 'allow' : level === 'Warn' ? 'warn' : denying)
 
@@ -97,6 +104,8 @@ class PolicyJudgement {
   #param: Pick<Param, 'param'> = {}
   readonly #level: RuleOutcome['level']
   readonly #values: Omit<ValueRules, 'showsAll'>
+  /** One gathering for all that is evaluated here, the old object included. */
+  readonly #contexts: Bindings
 
   constructor(candidate: Candidate, context: RequestContext) {
     const { input, environment } = context
@@ -106,6 +115,8 @@ class PolicyJudgement {
     this.#budget = this.#newBudget()
     this.#waiverBudget = this.#newBudget()
     this.#level = evaluation.admission ? levelIn(environment, candidate.policy.levels, context.isTurnedDown) : 'Observe'
+    const { identity, policy } = candidate.policy
+    this.#contexts = contextBindings(policy.spec.context, input, (read) => context.contextsRead.push({ policy: identity.name, ...read }))
     this.#values = { digestKey: input.digestKey, isSensitive: isSensitive(input.request), authored: () => authoredText(candidate.policy) }
   }
 
@@ -239,13 +250,10 @@ class PolicyJudgement {
         : namespace.kind === 'clusterScoped'
           ? null
           : new Lazy(() => ({ ok: false, error: { code: 'EvaluationFailed', message: `the namespace could not be read: ${namespace.reason}` } }))
-    const bindings: Record<string, unknown> = { object, oldObject, request: request.wire, namespaceObject, params }
+    const bindings: Record<string, unknown> = { object, oldObject, request: request.wire, namespaceObject, params, ...this.#contexts }
     for (const { name, expression } of this.#candidate.policy.variables) {
       const compute = (): Result<CelValue, EvaluationError> => {
-        const value = evaluate(expression, bindings, budget)
-        if (value.ok) return value
-        const { code, message } = value.error
-        return { ok: false, error: { code: code === 'CostExceeded' || code === 'DeadlineExceeded' ? code : 'EvaluationFailed', message } }
+        return expression.ok ? expression.value.evaluate(bindings, budget) : { ok: false, error: { code: 'EvaluationFailed', message: expression.error } }
       }
       // With its program an explanation can follow the variable into the object.
       bindings[`variables.${name}`] = new Lazy(compute, expression.ok ? { program: expression.value, bindings } : undefined)

@@ -14,6 +14,7 @@ const ERRORS: readonly EvaluationErrorCode[] = [
   'NotCompiled',
   'ParamNotFound',
   'ParamUnknown',
+  'ContextUnknown',
   'NamespaceUnknown',
   'WrongVersion',
 ]

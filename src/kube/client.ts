@@ -40,6 +40,9 @@ function messageOf(text: string): string {
   return typeof message === 'string' ? message : text.slice(0, 200)
 }
 
+/** An answer was longer than the request allowed. */
+export class TooLong extends Error {}
+
 /** Speaks JSON with the API server over kept connections; every failure is an OperationalError. */
 export class KubeClient {
   readonly #config: PooledKubeConfig
@@ -111,7 +114,7 @@ export class KubeClient {
         let bytes = 0
         response.on('data', (chunk: Buffer) => {
           bytes += chunk.length
-          if (bytes > limitBytes) response.destroy(new Error(`the answer is longer than ${limitBytes} bytes`))
+          if (bytes > limitBytes) response.destroy(new TooLong(`the answer is longer than ${limitBytes} bytes`))
           else chunks.push(chunk)
         })
         response.on('error', fail)

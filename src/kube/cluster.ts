@@ -39,7 +39,7 @@ export class KubeCluster {
     this.#onRestart = onRestart
   }
 
-  follow(target: WatchTarget, onChange: () => void): ResourceCache {
+  follow(target: WatchTarget, onChange: (changed?: KubernetesObject) => void): ResourceCache {
     return this.#operator.follow(target, { onChange, onRestart: (reason) => this.#onRestart(target, reason) })
   }
 

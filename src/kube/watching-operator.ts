@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import type { OperatorLogger } from '@dot-i/k8s-operator'
 import { CoreV1Api, type KubernetesListObject, ListWatch, type KubernetesObject as LooseObject, Watch } from '@kubernetes/client-node'
-import { isKubernetesObject, isRecord, type KubernetesObject } from '../api/index.ts'
+import { isKubernetesObject, isRecord, type KubernetesObject, OperationalError } from '../api/index.ts'
+import { Account, listInPages, OutOfBounds, type WatchLimits } from './bounded-list.ts'
 import { type KubeClient, resourcePath } from './client.ts'
 import type { PooledKubeConfig } from './kube-config.ts'
 
@@ -16,6 +17,16 @@ export interface WatchTarget {
   readonly namespace?: string
   readonly name?: string
   readonly labelSelector?: string
+  /** Where there are some, more than that is not kept, and of each object only what a policy may have a use for; of all objects only, not of some by name or labels. */
+  readonly limits?: WatchLimits
+}
+
+/** Why the objects of a resource cannot be had, or can be had no longer. */
+export interface WatchProblem {
+  readonly code: 'Forbidden' | 'OutOfBounds' | 'Unreachable'
+  readonly message: string
+  /** Since when, milliseconds since the epoch. */
+  readonly sinceMs: number
 }
 
 /** The objects of one watched resource, kept up to date. */
@@ -24,19 +35,26 @@ export interface ResourceCache {
   readonly hasSynced: boolean
   /** Time of the last sign of life of the watch, milliseconds since the epoch. */
   readonly lastSeenMs: number
-  list(): readonly KubernetesObject[]
+  /** What stands against it since it was seen last; undefined while all is well. */
+  readonly problem: WatchProblem | undefined
+  /** That of the last change; empty where nothing was listed. */
+  readonly resourceVersion: string
+  /** All, or those of one namespace. */
+  list(namespace?: string): readonly KubernetesObject[]
   get(name: string, namespace?: string): KubernetesObject | undefined
   stop(): void
 }
 
 export interface WatchHandlers {
-  /** Something was added, changed or deleted, or the first list is complete. */
-  readonly onChange: () => void
+  /** Something was added, changed or deleted, the first list is complete, or nothing is known any more: then there is no object. */
+  readonly onChange: (changed?: KubernetesObject) => void
   readonly onRestart: (reason: string) => void
 }
 
 const FIRST_DELAY_MS = 200
 const LONGEST_DELAY_MS = 15_000
+/** How often it is tried whether a resource that was too large fits again. */
+const OUT_OF_BOUNDS_DELAY_MS = 300_000
 
 /**
  * The operator base class, with a watch that survives what the base does not: a dropped connection, an idle half minute,
@@ -71,15 +89,20 @@ export class WatchingOperator extends Operator {
 }
 
 class WatchedResource implements ResourceCache {
-  readonly #watch: ListWatch<LooseObject>
+  readonly #open: () => ListWatch<LooseObject>
+  readonly #limits: WatchLimits | undefined
   readonly #handlers: WatchHandlers
   readonly #forget: () => void
+  #watch: ListWatch<LooseObject>
+  #account: Account | undefined
   #timer: NodeJS.Timeout | undefined
   #delayMs = FIRST_DELAY_MS
+  #failures = 0
   #isStopped = false
   #hasListed = false
   hasSynced = false
   lastSeenMs = 0
+  problem: WatchProblem | undefined
 
   constructor(config: ConstructorParameters<typeof Watch>[0], client: KubeClient, target: WatchTarget, handlers: WatchHandlers, forget: () => void) {
     const path = resourcePath({ ...target, name: undefined })
@@ -88,36 +111,56 @@ class WatchedResource implements ResourceCache {
     const parts = [...(fieldSelector === undefined ? [] : [`fieldSelector=${encodeURIComponent(fieldSelector)}`])]
     if (labelSelector !== undefined) parts.push(`labelSelector=${encodeURIComponent(labelSelector)}`)
     const query = parts.length === 0 ? '' : `?${parts.join('&')}`
+    const { limits } = target
     const list = async (): Promise<KubernetesListObject<LooseObject>> => {
-      const value = await client.send({ method: 'GET', path: `${path}${query}` })
+      const account = limits === undefined ? undefined : new Account(limits)
+      const value = account === undefined ? await client.send({ method: 'GET', path: `${path}${query}` }) : await listInPages(client, path, account)
+      this.#account = account
       this.#hasListed = true
       return toList(value)
     }
     // The library waits ever longer between clean closes of a quiet watch, up to half a minute in which nothing is seen.
     const delayFn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, FIRST_DELAY_MS))
-    this.#watch = new ListWatch(path, new Watch(config), list, false, labelSelector, fieldSelector, { delayFn })
+    this.#limits = limits
     this.#handlers = handlers
     this.#forget = forget
-    for (const verb of ['add', 'update', 'delete'] as const) this.#watch.on(verb, () => this.#changed())
-    this.#watch.on('connect', () => {
-      this.lastSeenMs = Date.now()
-    })
-    this.#watch.on('error', (error: unknown) => this.#restartLater(error))
+    this.#open = () => {
+      const watch = new ListWatch<LooseObject>(path, new Watch(config), list, false, labelSelector, fieldSelector, { delayFn })
+      // What an abandoned watch still says is about nothing any more.
+      const isCurrent = (): boolean => watch === this.#watch
+      for (const verb of ['add', 'update', 'delete'] as const) watch.on(verb, (object) => (isCurrent() ? this.#take(verb, object) : undefined))
+      watch.on('connect', () => (isCurrent() ? this.#seen() : undefined))
+      watch.on('error', (error: unknown) => (isCurrent() ? this.#restartLater(error) : undefined))
+      return watch
+    }
+    this.#watch = this.#open()
+  }
+
+  get resourceVersion(): string {
+    return this.#watch.latestResourceVersion()
   }
 
   start(): void {
-    this.#watch.start().then(
+    const watch = this.#watch
+    const failures = this.#failures
+    watch.start().then(
       () => {
-        if (!this.#hasListed || this.hasSynced || this.#isStopped) return
-        this.hasSynced = true
-        this.#changed()
+        if (this.#isStopped || watch !== this.#watch) return
+        // The library tells a failure on the way by the event, not by the promise.
+        const isWell = failures === this.#failures
+        const wasWell = this.problem === undefined
+        if (isWell) this.problem = undefined
+        if (this.#hasListed && !this.hasSynced && (isWell || this.#limits === undefined)) {
+          this.hasSynced = true
+          this.#changed()
+        } else if (isWell && !wasWell) this.#handlers.onChange()
       },
       (error: unknown) => this.#restartLater(error),
     )
   }
 
-  list(): readonly KubernetesObject[] {
-    const objects: readonly unknown[] = this.#watch.list()
+  list(namespace?: string): readonly KubernetesObject[] {
+    const objects: readonly unknown[] = this.#watch.list(namespace)
     return objects.filter(isKubernetesObject)
   }
 
@@ -133,19 +176,52 @@ class WatchedResource implements ResourceCache {
     this.#forget()
   }
 
-  #changed(): void {
-    this.#delayMs = FIRST_DELAY_MS
+  #seen(): void {
     this.lastSeenMs = Date.now()
-    this.#handlers.onChange()
+  }
+
+  #take(verb: 'add' | 'update' | 'delete', object: LooseObject): void {
+    if (verb === 'delete') this.#account?.remove(object)
+    else this.#account?.put(object)
+    const excess = this.#account?.excess
+    if (excess !== undefined) this.#restartLater(new OutOfBounds(excess))
+    else this.#changed(isKubernetesObject(object) ? object : undefined)
+  }
+
+  #changed(object?: KubernetesObject): void {
+    this.#delayMs = FIRST_DELAY_MS
+    this.#seen()
+    this.#handlers.onChange(object)
+  }
+
+  /** Lets go of everything: what is known in part is not known. */
+  #drop(): void {
+    void this.#watch.stop()
+    this.#watch = this.#open()
+    this.#account = undefined
+    this.#hasListed = false
+    this.hasSynced = false
   }
 
   #restartLater(error: unknown): void {
     if (this.#isStopped) return
-    this.#handlers.onRestart(error instanceof Error ? error.message : String(error))
+    this.#failures += 1
+    const message = error instanceof Error ? error.message : String(error)
+    const code = codeOf(error)
+    this.problem = { code, message, sinceMs: this.problem?.code === code ? this.problem.sinceMs : Date.now() }
+    if (code === 'OutOfBounds') this.#drop()
+    this.#handlers.onRestart(message)
+    if (this.#limits !== undefined) this.#handlers.onChange()
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.start(), this.#delayMs)
+    this.#timer = setTimeout(() => this.start(), code === 'OutOfBounds' ? OUT_OF_BOUNDS_DELAY_MS : this.#delayMs)
     this.#delayMs = Math.min(this.#delayMs * 2, LONGEST_DELAY_MS)
   }
+}
+
+function codeOf(error: unknown): WatchProblem['code'] {
+  if (error instanceof OutOfBounds) return 'OutOfBounds'
+  const isForbidden = error instanceof OperationalError ? error.code === 'KubeForbidden' : isRecord(error) && error['statusCode'] === 403
+  return isForbidden ? 'Forbidden' : 'Unreachable'
 }
 
 /** The items of a list come without the list's own kind: it is put back, as a watch would give it. */

@@ -6,6 +6,7 @@ import { type Config, isRecord, OperationalError } from '../api/index.ts'
 import type { OperatorFlags } from '../cli/index.ts'
 import {
   breakGlassWebhook,
+  ContextSync,
   computeMutatingWebhooks,
   computeWebhooks,
   DiscoverySync,
@@ -98,6 +99,7 @@ export class BylawOperator {
     const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger, onLeading: () => lead() })
     const namespaces = new NamespaceSync(cluster, logger, () => {})
     const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
+    const contexts = new ContextSync(cluster, discovery.findKind, () => policies.request())
     const certificates = servingCertificate(this.#config.certificates, {
       cluster,
       namespace: this.#namespace,
@@ -140,6 +142,7 @@ export class BylawOperator {
       cluster,
       store: this.#store,
       params,
+      contexts,
       shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
       servedVersions: discovery.servedVersions,
       policySelector: this.#config.policySelector,
@@ -174,6 +177,7 @@ export class BylawOperator {
       counter: this.#counter,
       isRegistered: (policy) => registrations.isRegistered(policy) && stamping.isRegistered(policy),
       fieldIssues: schemas.issuesOf,
+      contextProblems: (policy) => contexts.problemsOf(policy),
       isLeader: () => lease.isLeader,
       events,
       now,
@@ -195,7 +199,17 @@ export class BylawOperator {
     )
     lease.start()
     const certificate = await certificates.start((pair) => server?.replaceCertificate(pair))
-    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, namespaces, params, policies, schemas, events)
+    const server: AdmissionServer = this.#admissionServer(
+      certificate,
+      certificates.digestKey,
+      discovery,
+      namespaces,
+      params,
+      contexts,
+      policies,
+      schemas,
+      events,
+    )
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
     // What stops first: the Lease is free for another replica while this one still answers.
@@ -236,8 +250,10 @@ export class BylawOperator {
   #admissionServer(
     certificate: KeyPair,
     digestKey: string,
+    discovery: DiscoverySync,
     namespaces: NamespaceSync,
     params: ParamSync,
+    contexts: ContextSync,
     policies: PolicySync,
     schemas: SchemaSync,
     events: EventWriter,
@@ -255,6 +271,7 @@ export class BylawOperator {
         namespaceOf: namespaces.of,
         params: params.read,
         schemas: schemas.ofKind,
+        contexts: contexts.read,
         clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
         nextDecisionId: () => {
           this.#decisions += 1
@@ -271,6 +288,7 @@ export class BylawOperator {
         // one that is stored already compiles for ever.
         compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
         fieldIssues: schemas.issuesOf,
+        findResource: (group, version, kind) => discovery.findKind(group, version, kind)?.resource,
         ownNamespace: this.#namespace,
       },
       approval: {

@@ -8,6 +8,7 @@ import {
   compileExpression,
   declaredVariableType,
   type ExpressionIssue,
+  listOf,
   namespaceType,
   renderIssue,
   requestType,
@@ -19,8 +20,11 @@ import type { CompiledExpression, CompiledPolicy, NamedExpression, PolicyIdentit
 import { sideDoorIssues } from './side-doors.ts'
 
 const DYN: CelType = { kind: 'dyn' }
+const OBJECTS: CelType = listOf(DYN)
 const BOOL: readonly CelType[] = [{ kind: 'bool' }]
 const STRING: readonly CelType[] = [{ kind: 'string' }]
+
+const UNDECLARED_CONTEXT = '`context` is not declared'
 
 /** What a policy is compiled against. */
 export interface CompileOptions {
@@ -55,11 +59,13 @@ class PolicyCompiler {
       ['authorizer', authorizerType()],
     ])
     if (this.#policy.spec.paramKind !== undefined) variables.set('params', DYN)
+    for (const { name } of this.#policy.spec.context) variables.set(`context.${name}`, OBJECTS)
     return variables
   }
 
   report(path: string, source: string, issue: ExpressionIssue): void {
-    const [head = issue.message, ...rest] = renderIssue(source, issue).split('\n')
+    const told = issue.message === UNDECLARED_CONTEXT ? { ...issue, suggestion: 'declare it in `spec.context`' } : issue
+    const [head = issue.message, ...rest] = renderIssue(source, told).split('\n')
     const detail = rest.length === 0 ? {} : { detail: rest.join('\n') }
     this.issues.push({ code: 'InvalidExpression', severity: 'error', policy: this.#policy.metadata.name, path, message: head, ...detail })
   }
@@ -132,7 +138,7 @@ export function compilePolicy(policy: Policy, options: CompileOptions = {}): Com
     compiler.expression(valueExpression, `spec.auditAnnotations[${index}].valueExpression`, known, [{ kind: 'string' }, { kind: 'null' }])
   }
   const { mutations, issues } = compileMutations(policy, (source, path, resultTypes) => compiler.expression(source, path, known, resultTypes, true))
-  return {
+  const compiled: CompiledPolicy = {
     policy,
     identity,
     revision: revisionOf(spec),
@@ -144,6 +150,20 @@ export function compilePolicy(policy: Policy, options: CompileOptions = {}): Com
     mutations,
     issues: [...compiler.issues, ...issues, ...sideDoorIssues(policy)],
   }
+  return { ...compiled, issues: [...compiled.issues, ...unusedContext(compiled)] }
+}
+
+/** Context that no expression reads costs a watch and memory for nothing; an expression that does not compile may have meant it. */
+function unusedContext(compiled: CompiledPolicy): CompileIssue[] {
+  const { policy, rules, issues } = compiled
+  if (issues.some(({ severity }) => severity === 'error')) return []
+  const read = variablesRead(compiled)
+  const messages = rules.flatMap(({ messageExpression }) => (messageExpression?.ok ? [...messageExpression.value.variables] : []))
+  return policy.spec.context.flatMap(({ name }, index): CompileIssue[] => {
+    if (read.has(`context.${name}`) || messages.includes(`context.${name}`)) return []
+    const message = `no expression reads \`context.${name}\``
+    return [{ code: 'UnusedContext', severity: 'warning', policy: policy.metadata.name, path: `spec.context[${index}]`, message }]
+  })
 }
 
 /** The variables that a policy reads through any of its expressions: `request`, `oldObject` and the like. */

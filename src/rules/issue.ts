@@ -6,6 +6,7 @@ export type CompileIssueCode =
   | 'UnknownEnvironment'
   | 'UnknownField'
   | 'SideDoor'
+  | 'UnusedContext'
   | 'ForbiddenCorrection'
   | 'ConflictingCorrection'
   | 'NotYetSupported'

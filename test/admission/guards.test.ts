@@ -31,6 +31,7 @@ async function ask(
     profile: () => inForce,
     compileOptions: () => ({}),
     fieldIssues: () => [],
+    findResource: () => undefined,
     ownNamespace: 'bylaw-system',
   })
   return { response, questions }

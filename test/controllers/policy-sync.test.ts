@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { isKubernetesObject, type KubernetesObject } from '../../src/api/index.ts'
-import { type Cluster, type FollowTarget, type ObjectCache, ParamSync, PolicySync, ShrinkGuard } from '../../src/controllers/index.ts'
+import { type Cluster, ContextSync, type FollowTarget, type ObjectCache, ParamSync, PolicySync, ShrinkGuard } from '../../src/controllers/index.ts'
 import { makeLogger } from '../../src/evidence/index.ts'
 import { ANNOTATIONS, BREAK_GLASS, type RuleSet, RuleSetStore, sealBreakGlass } from '../../src/rules/index.ts'
 import { exception, type Json, policy } from '../api/resources.ts'
@@ -63,6 +63,11 @@ beforeEach(() => {
     params: new ParamSync(
       cluster,
       () => ({ ...configMaps, resource: 'parameters' }),
+      () => sync.request(),
+    ),
+    contexts: new ContextSync(
+      cluster,
+      () => ({ ...configMaps, resource: 'context' }),
       () => sync.request(),
     ),
     shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: async () => false, logger }),

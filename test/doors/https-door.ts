@@ -42,6 +42,7 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {
       ruleSets: { snapshot: ruleSet },
       namespaceOf: (name) => ({ kind: 'found', object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } }),
       params: () => ({ kind: 'missing' }),
+      contexts: () => ({ kind: 'unknown', reason: 'nothing was read' }),
       clock: { now: () => NOW, elapsedMs: () => performance.now() },
       nextDecisionId: () => `test-${decisions.length + 1}`,
       recorder: {
@@ -59,6 +60,7 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {
       profile: defaultEnforcementProfile,
       compileOptions: () => ({}),
       fieldIssues: () => [],
+      findResource: () => undefined,
       ownNamespace: 'bylaw-system',
       ...guards,
     },

@@ -49,6 +49,33 @@ const paramRef = object(
   ],
 )
 
+const CONTEXT_NAMES = 64
+
+const context = object(
+  'Other objects that the policy reads. They come from a cache that is kept up to date by a watch; where they are not known, the rules that read them cannot be evaluated, for which `failurePolicy` decides.',
+  {
+    name: text('Name of the list, a CEL identifier: expressions read it as `context.<name>`.', { max: NAME_LENGTH, pattern: PATTERNS.identifier }),
+    apiVersion: text('API version of the kind, such as `v1` or `policy/v1`.', { max: 317 }),
+    kind: text('The kind, such as `PodDisruptionBudget`. A Secret cannot be read.', { max: NAME_LENGTH, pattern: PATTERNS.kind }),
+    namespace: optional(
+      text(
+        'Where the objects are: `Request` for the namespace of the request (for a Namespace: itself), or the name of one namespace. Left out, all objects of the cluster.',
+        { max: NAME_LENGTH, pattern: PATTERNS.contextNamespace },
+      ),
+    ),
+    selector: optional(labelSelector('Labels of the objects. Left out, all.')),
+    names: optional(set('Names of the objects. Left out, all.', text('A name.', { max: 253, pattern: PATTERNS.name }), { min: 1, max: CONTEXT_NAMES })),
+  },
+  [
+    {
+      rule: "!(self.apiVersion == 'v1' && self.kind == 'Secret')",
+      message: 'a Secret cannot be read as context',
+      at: 'kind',
+      holds: ({ apiVersion, kind }) => !(apiVersion === 'v1' && kind === 'Secret'),
+    },
+  ],
+)
+
 const variable = object('A named expression that later expressions use as `variables.<name>`.', {
   name: text('Name of the variable, a CEL identifier.', { max: NAME_LENGTH, pattern: PATTERNS.identifier }),
   expression: expression('CEL expression. It sees the variables before it.'),
@@ -65,7 +92,7 @@ const validation = objectWithDefaults(
       ),
     ),
     expression: expression(
-      'CEL expression that is true for a good object. It sees `object`, `oldObject`, `request`, `namespaceObject`, `variables` and, with `paramKind`, `params`.',
+      'CEL expression that is true for a good object. It sees `object`, `oldObject`, `request`, `namespaceObject`, `variables` and, where the policy declares them, `params` and `context`.',
     ),
     message: optional(
       line('What is wrong when the expression is false, in one line, for the person who is refused. Left out, it tells the expression that failed.', {
@@ -285,6 +312,7 @@ const spec = objectWithDefaults(
     ),
     paramKind: optional(paramKind),
     paramRef: optional(paramRef),
+    context: optional(keyedList('Other objects that expressions read, as lists `context.<name>` by namespace and name.', context, ['name'], { max: 8 })),
     variables: optional(keyedList('Named expressions for use in later ones, evaluated when they are first used.', variable, ['name'], { max: 64 })),
     validations: optional(validations),
     auditAnnotations: optional(
@@ -316,6 +344,7 @@ const spec = objectWithDefaults(
     controls: [],
     podTemplates: 'Include',
     matchConditions: [],
+    context: [],
     variables: [],
     validations: [],
     auditAnnotations: [],

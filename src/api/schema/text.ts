@@ -9,6 +9,10 @@ export const PATTERNS = {
     asks: 'lower case letters, digits, `-` and `.`, beginning and ending with a letter or digit',
   },
   ruleName: { expression: `^${lowerCaseLabel}$`, asks: 'lower case letters, digits and `-`, beginning and ending with a letter or digit' },
+  contextNamespace: {
+    expression: `^(Request|${lowerCaseLabel})$`,
+    asks: '`Request`, or lower case letters, digits and `-`, beginning and ending with a letter or digit',
+  },
   labelValue: {
     expression: '^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$',
     asks: 'a label value: letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit',
