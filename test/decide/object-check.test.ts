@@ -80,7 +80,7 @@ describe('a correction that the API server would refuse by the schema is not mad
     ['name', "'A1'", 'spec.name: does not match the pattern of the schema'],
     ['name', 'null', 'spec.name: may not be null'],
     ['list', "'a'", 'spec.list: must be a list'],
-    ['list', "dyn(['a', dyn(1)])", 'spec.list[1]: must be a string'],
+    ['list', "[dyn('a'), dyn(1)]", 'spec.list[1]: must be a string'],
     ['list', "['a', 'b', 'c']", 'spec.list: has more than 2 elements'],
     ['set', "['a', 'b', 'a']", 'spec.set[2]: stands in the list twice'],
     ['map', "[Object.spec.map{id: 'a'}, Object.spec.map{id: 'a'}]", 'spec.map[1]: stands in the list twice'],
