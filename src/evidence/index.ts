@@ -2,5 +2,6 @@ export { type CorrectionRecord, toCorrectionRecord } from './correction-record.t
 export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation, type WaiverCount } from './decision-counts.ts'
 export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
 export { type LogFields, type Logger, makeLogger } from './logger.ts'
-export { Metrics, type UndecidedReason } from './metrics.ts'
+export type { UndecidedReason } from './metrics/admission-metrics.ts'
+export { Metrics } from './metrics/metrics.ts'
 export { describeFailure, toCorrectionWarnings, toDenialMessage, toLeafWarnings, toWarnings } from './sentences.ts'

@@ -79,7 +79,7 @@ export class BylawOperator {
     this.#client = new KubeClient(kubeConfig)
     this.#watching = new WatchingOperator(kubeConfig, this.#client, this.#logger)
     this.#cluster = new KubeCluster(this.#client, this.#watching, (target, reason) => {
-      this.#metrics.recordWatchRestart()
+      this.#metrics.cluster.recordWatchRestart()
       this.#logger.warn('watch started again', { resource: target.resource, reason })
     })
   }
@@ -128,7 +128,7 @@ export class BylawOperator {
       isLeader: () => lease.isLeader,
       refresh: () => certificates.refresh(),
       now,
-      onDrift: () => this.#metrics.recordDrift(),
+      onDrift: () => this.#metrics.cluster.recordDrift(),
       onTrust: () => certificates.request(),
       onRegistered: () => status.request(),
     }

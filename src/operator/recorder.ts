@@ -37,11 +37,11 @@ export class Recorder implements ReviewRecorder {
   }
 
   recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
-    this.#parts.metrics.recordUndecided(reason, failureClass)
+    this.#parts.metrics.admission.recordUndecided(reason, failureClass)
   }
 
   recordDuration(seconds: number): void {
-    this.#parts.metrics.recordDuration(seconds)
+    this.#parts.metrics.admission.recordDuration(seconds)
   }
 
   #tellUnknownEnvironment({ environment }: Decision, namespace: string): void {
