@@ -14,6 +14,8 @@ const COST_TOTAL = 10_000_000
 
 // Units between two looks at the clock.
 const CLOCK_INTERVAL = 5_000
+// More than any budget; a whole number, since infinity would turn the counters into floating point.
+const NEVER = 2 ** 30
 
 /** The allowance of one policy evaluation: every expression draws on it before it works or allocates. */
 export class CostBudget {
@@ -30,7 +32,7 @@ export class CostBudget {
     this.#perExpression = limits.perExpression ?? COST_PER_EXPRESSION
     this.#total = limits.total ?? COST_TOTAL
     this.#deadline = limits.deadline
-    this.#clockAt = limits.deadline === undefined ? Number.POSITIVE_INFINITY : 0
+    this.#clockAt = limits.deadline === undefined ? NEVER : 0
   }
 
   /** Units spent so far by all expressions. */
@@ -60,7 +62,9 @@ export class CostBudget {
   }
 
   #plan(): void {
-    this.#checkAt = Math.min(this.#expressionStart + this.#perExpression, this.#total, this.#clockAt)
+    const end = this.#expressionStart + this.#perExpression
+    const nearest = end < this.#total ? end : this.#total
+    this.#checkAt = nearest < this.#clockAt ? nearest : this.#clockAt
   }
 
   #check(): void {
@@ -72,7 +76,7 @@ export class CostBudget {
     if (this.#deadline !== undefined) {
       if (this.#deadline.now() >= this.#deadline.atMs) throw new EvaluationStopped('DeadlineExceeded', 'operation cancelled: evaluation deadline exceeded')
       this.#clockAt = spent + CLOCK_INTERVAL
-    }
+    } else this.#clockAt = Math.max(NEVER, spent + NEVER)
     this.#plan()
   }
 }

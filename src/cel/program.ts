@@ -10,7 +10,7 @@ import type { ExpressionIssue } from './issue.ts'
 import { Lazy } from './lazy.ts'
 import { parseExpression } from './parse.ts'
 import type { CelType } from './types.ts'
-import { type CelValue, isCelValue } from './values.ts'
+import { type CelValue, isCelValue, isPlainName } from './values.ts'
 
 /** Values by variable name, `variables.x` included; a value may be a `Lazy`. */
 export type Bindings = Readonly<Record<string, unknown>>
@@ -101,10 +101,12 @@ class CompiledProgram implements CelProgram {
 interface Root {
   readonly name: string
   readonly slot: number
+  /** Whether bindings can have the name as a property of their own only. */
+  readonly isPlain: boolean
 }
 
 function rootsOf(compiler: Compiler): readonly Root[] {
-  return Array.from(compiler.roots, ([name, slot]) => ({ name, slot }))
+  return Array.from(compiler.roots, ([name, slot]) => ({ name, slot, isPlain: isPlainName(name) }))
 }
 
 // Explaining compiles parts that were fused before, so the slots are counted anew.
@@ -115,12 +117,15 @@ function frameOf(compiler: Compiler, bindings: Bindings, budget: CostBudget): Fr
 function boundSlots(roots: readonly Root[], count: number, bindings: Bindings): (CelValue | Lazy)[] {
   const slots: (CelValue | Lazy)[] = []
   for (let slot = 0; slot < count; slot++) slots.push(null)
-  for (const { name, slot } of roots) slots[slot] = boundValue(bindings, name)
+  for (let position = 0; position < roots.length; position++) {
+    const root = roots[position]
+    if (root !== undefined) slots[root.slot] = boundValue(bindings, root)
+  }
   return slots
 }
 
-function boundValue(bindings: Bindings, name: string): CelValue | Lazy {
-  const value = Object.hasOwn(bindings, name) ? bindings[name] : undefined
+function boundValue(bindings: Bindings, { name, isPlain }: Root): CelValue | Lazy {
+  const value = isPlain || Object.hasOwn(bindings, name) ? bindings[name] : undefined
   if (value instanceof Lazy) return value
   return isCelValue(value) ? value : fail('Unbound', `no such attribute(s): ${name}`)
 }

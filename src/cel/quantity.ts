@@ -1,7 +1,6 @@
 import { type CelError, fail, noOverload } from './failure.ts'
+import { type PlainQuantity, type QuantityFormat, readPlainQuantity } from './plain-quantity.ts'
 import { Opaque } from './values.ts'
-
-type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent'
 
 /** `unscaled · 10^exponent`; `isFast` where Kubernetes holds it as an int64 and not as a big decimal, which some functions can tell. */
 interface Amount {
@@ -9,6 +8,8 @@ interface Amount {
   readonly exponent: number
   readonly isFast: boolean
 }
+
+type PlainAmount = Pick<PlainQuantity, 'units' | 'exponent'>
 
 const MAX_INT64 = 9223372036854775807n
 const MIN_INT64 = -9223372036854775808n
@@ -18,17 +19,24 @@ const magnitude = (value: bigint): bigint => (value < 0n ? -value : value)
 
 /** A Kubernetes quantity such as `500m` or `1Gi`: exact, with the accidents of the two ways Kubernetes holds one. */
 export class Quantity extends Opaque {
-  readonly $amount: Amount
+  /** The amount where it is small: comparing and adding such ones takes no big integers. */
+  readonly $plain: PlainAmount | undefined
   readonly $format: QuantityFormat
   readonly $source: string | undefined
   /** Whether it is the result of `add` or `sub`: Kubernetes cannot compare such a one when it stands on the right of `==`. */
   readonly $isComputed: boolean
-  constructor(amount: Amount, format: QuantityFormat, source?: string, isComputed = false) {
+  #amount: Amount | undefined
+  constructor(amount: Amount | PlainAmount, format: QuantityFormat, source?: string, isComputed = false) {
     super()
-    this.$amount = amount
+    this.$plain = 'units' in amount ? amount : undefined
+    this.#amount = 'units' in amount ? undefined : amount
     this.$format = format
     this.$source = source
     this.$isComputed = isComputed
+  }
+  get $amount(): Amount {
+    this.#amount ??= { unscaled: BigInt(this.$plain?.units ?? 0), exponent: this.$plain?.exponent ?? 0, isFast: true }
+    return this.#amount
   }
   get $type(): string {
     return 'kubernetes.Quantity'
@@ -86,6 +94,8 @@ const MAX_EXPONENT = 1_000
 
 /** Reads a quantity as Kubernetes does, `.` and `n` included, or says why it is none. */
 export function parseQuantity(text: string): Quantity | CelError {
+  const plain = readPlainQuantity(text)
+  if (plain !== undefined) return new Quantity(plain, plain.format, plain.isCanonical ? text : undefined)
   const match = text.length > MAX_LENGTH ? null : PARTS.exec(text)
   if (match === null || text === '') {
     return fail('Conversion', "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
@@ -150,14 +160,29 @@ function aligned(a: Amount, b: Amount): readonly [bigint, bigint, number] {
 
 /** -1, 0 or 1. */
 export function compareQuantities(a: Quantity, b: Quantity): number {
+  if (a.$plain !== undefined && b.$plain !== undefined) {
+    const difference = a.$plain.exponent - b.$plain.exponent
+    const x = difference > 0 ? a.$plain.units * 10 ** difference : a.$plain.units
+    const y = difference < 0 ? b.$plain.units * 10 ** -difference : b.$plain.units
+    if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return x < y ? -1 : Number(x > y)
+  }
   const [x, y] = aligned(a.$amount, b.$amount)
   return x < y ? -1 : Number(x > y)
 }
 
 /** `a + b`. */
 export function addQuantities(a: Quantity, b: Quantity): Quantity {
+  const plain = plainSum(a.$plain, b.$plain, 1)
+  if (plain !== undefined) return new Quantity(plain, a.$plain?.units === 0 ? b.$format : a.$format, undefined, true)
   const format = a.$amount.unscaled === 0n ? b.$format : a.$format
   return new Quantity(addAmounts(a.$amount, b.$amount), format, undefined, true)
+}
+
+// Of one exponent only: where they differ, which one the sum has is decided by what is zero.
+function plainSum(a: PlainAmount | undefined, b: PlainAmount | undefined, sign: 1 | -1): PlainAmount | undefined {
+  if (a === undefined || b === undefined || a.exponent !== b.exponent) return undefined
+  const units = a.units + sign * b.units
+  return Number.isSafeInteger(units) ? { units, exponent: a.exponent } : undefined
 }
 
 function addAmounts(a: Amount, b: Amount): Amount {
@@ -170,6 +195,8 @@ function addAmounts(a: Amount, b: Amount): Amount {
 
 /** `a - b`. Where int64s do, Kubernetes negates `b` as one, which the smallest int64 survives unchanged. */
 export function subtractQuantities(a: Quantity, b: Quantity): Quantity {
+  const plain = plainSum(a.$plain, b.$plain, -1)
+  if (plain !== undefined) return new Quantity(plain, a.$plain?.units === 0 ? b.$format : a.$format, undefined, true)
   const negative = { ...b.$amount, unscaled: -b.$amount.unscaled }
   const wrapped = addAmounts(a.$amount, { ...negative, unscaled: BigInt.asIntN(64, negative.unscaled) })
   const format = a.$amount.unscaled === 0n ? b.$format : a.$format
