@@ -1,18 +1,40 @@
 import { RE2JS } from 're2js'
 import type { CostBudget } from './cost.ts'
 import { type CelError, fail } from './failure.ts'
+import { RegexAutomaton } from './regex-automaton.ts'
+import { readProgram } from './regex-program.ts'
 import type { CelValue } from './values.ts'
 
 /** A compiled regular expression of RE2: linear time, no lookaround, no backreference. */
-export interface Regex {
+export class Regex {
   readonly program: RE2JS
   /** How many instructions it has; matching costs by it. */
   readonly size: number
   readonly sourceLength: number
+  // Made when it is first used; null where the library has to match.
+  #automaton: RegexAutomaton | null | undefined
+
+  constructor(program: RE2JS, sourceLength: number) {
+    this.program = program
+    this.size = program.programSize()
+    this.sourceLength = sourceLength
+  }
+
+  /** Whether it matches somewhere in a text. */
+  test(text: string): boolean {
+    if (this.#automaton === undefined) this.#automaton = this.#makeAutomaton()
+    return this.#automaton?.test(text) ?? this.program.test(text)
+  }
+
+  #makeAutomaton(): RegexAutomaton | null {
+    const program = this.size > MAX_AUTOMATON ? undefined : readProgram(this.program)
+    return program === undefined ? null : new RegexAutomaton(program)
+  }
 }
 
 const MAX_SOURCE = 10_000
 const MAX_PROGRAM = 20_000
+const MAX_AUTOMATON = 500
 const CACHE_SIZE = 256
 
 const cache = new Map<string, Regex | CelError>()
@@ -32,9 +54,8 @@ function compileFresh(source: string): Regex | CelError {
   if (source.length > MAX_SOURCE) return fail('InvalidArgument', `error parsing regexp: expression is longer than ${MAX_SOURCE} characters`)
   try {
     const program = compileProgram(source)
-    const size = program.programSize()
-    if (size > MAX_PROGRAM) return fail('InvalidArgument', 'error parsing regexp: expression is too large')
-    return { program, size, sourceLength: source.length }
+    if (program.programSize() > MAX_PROGRAM) return fail('InvalidArgument', 'error parsing regexp: expression is too large')
+    return new Regex(program, source.length)
   } catch (cause) {
     return fail('InvalidArgument', cause instanceof Error ? cause.message : 'error parsing regexp')
   }
@@ -62,7 +83,7 @@ function chargeMatch(budget: CostBudget, text: string, regex: Regex): void {
 /** `text.matches(regex)`. */
 export function matches(budget: CostBudget, text: string, regex: Regex): boolean {
   chargeMatch(budget, text, regex)
-  return regex.program.test(text)
+  return regex.test(text)
 }
 
 /** Whether a text has a match of a schema's pattern, as a schema means it; a pattern that cannot be read refuses nothing. */

@@ -1,0 +1,181 @@
+import { BEGIN_LINE, BEGIN_TEXT, END_LINE, END_TEXT, type Instruction, NO_WORD_BOUNDARY, type RegexProgram, WORD_BOUNDARY } from './regex-program.ts'
+import { RuneClasses } from './rune-classes.ts'
+
+// What stood before the place a state stands for.
+type Before = 'nothing' | 'newline' | 'word' | 'other'
+
+interface State {
+  readonly places: readonly number[]
+  readonly before: Before
+}
+
+const END = -1
+const UNKNOWN = -1
+const NEWLINE = 10
+/** The first two rows of the table: nothing can match any more, and something matched. */
+const REFUSED = 0
+const ACCEPTED = 1
+
+const MAX_STATES = 256
+const MAX_CLASSES = 64
+/** Steps of the program looked at, over all states made: a pattern that needs more is left to the library. */
+const MAX_WORK = 100_000
+
+const isWord = (rune: number): boolean => (rune >= 48 && rune <= 57) || (rune >= 65 && rune <= 90) || rune === 95 || (rune >= 97 && rune <= 122)
+
+/**
+ * Tells whether a regular expression matches somewhere in a text, reading each character once. A state is a set of places in the program,
+ * and is made when a text first leads to it. Where there would be too many, it gives up for good.
+ */
+export class RegexAutomaton {
+  readonly #program: RegexProgram
+  readonly #classes: RuneClasses
+  readonly #ascii: Uint8Array
+  readonly #isAnchored: boolean
+  readonly #asserts: number
+  readonly #width: number
+  readonly #states: State[] = []
+  readonly #rows = new Map<string, number>()
+  // A row for each state: the row that each class of characters, and last the end of the text, leads to.
+  #table: Int32Array
+  #work = 0
+  #hasGivenUp: boolean
+  readonly #first: number
+  readonly #accepted: number
+  // Where `scan` met a step that is not in the table yet.
+  #resumeAt = 0
+  #stoppedIn = 0
+  #stoppedOn = 0
+
+  constructor(program: RegexProgram) {
+    this.#program = program
+    this.#asserts = program.instructions.reduce((all, step) => (step.kind === 'assertion' ? all | step.needs : all), 0)
+    this.#classes = new RuneClasses(program, this.#asserts)
+    this.#ascii = this.#classes.ascii
+    this.#width = this.#classes.count + 1
+    this.#accepted = ACCEPTED * this.#width
+    this.#table = new Int32Array(this.#width * 8).fill(UNKNOWN)
+    this.#hasGivenUp = this.#classes.count > MAX_CLASSES
+    this.#isAnchored = !this.#reach([program.start], ~BEGIN_TEXT).some(({ kind }) => kind === 'rune' || kind === 'match')
+    this.#states.push({ places: [], before: 'other' }, { places: [], before: 'other' })
+    this.#first = this.#rowOf([program.start], 'nothing')
+  }
+
+  /** Whether the expression matches somewhere in the text; `undefined` where only the library can tell. */
+  test(text: string): boolean | undefined {
+    if (this.#hasGivenUp) return undefined
+    let row = this.#scan(text, 0, this.#first)
+    while (row === UNKNOWN) {
+      const next = this.#step(this.#stoppedIn, this.#stoppedOn)
+      if (next === UNKNOWN) return undefined
+      row = next <= this.#accepted ? next : this.#scan(text, this.#resumeAt, next)
+    }
+    return row === this.#accepted
+  }
+
+  // Reads on from a row, up to a verdict or to where the table says nothing yet. The table stays the same meanwhile, which is what makes this fast.
+  #scan(text: string, from: number, start: number): number {
+    const table = this.#table
+    const ascii = this.#ascii
+    const accepted = this.#accepted
+    const { length } = text
+    let row = start
+    let at = from
+    while (at < length) {
+      const unit = text.charCodeAt(at++)
+      let kind = ascii[unit]
+      if (kind === undefined) {
+        const rune = text.codePointAt(at - 1) ?? unit
+        if (rune > 0xffff) at++
+        kind = this.#classes.of(rune)
+      }
+      const next = table[row + kind] ?? UNKNOWN
+      if (next <= accepted) return next === UNKNOWN ? this.#stop(at, row, kind) : next
+      row = next
+    }
+    const end = this.#width - 1
+    const last = table[row + end] ?? UNKNOWN
+    return last === UNKNOWN ? this.#stop(length, row, end) : last
+  }
+
+  #stop(resumeAt: number, row: number, kind: number): number {
+    this.#resumeAt = resumeAt
+    this.#stoppedIn = row
+    this.#stoppedOn = kind
+    return UNKNOWN
+  }
+
+  // Follows a state over a class of characters, and remembers where that leads; `UNKNOWN` where it gives up.
+  #step(row: number, kind: number): number {
+    const state = this.#states[row / this.#width]
+    const next = state === undefined ? UNKNOWN : this.#follow(state, kind === this.#width - 1 ? END : this.#classes.member(kind))
+    if (next === UNKNOWN || this.#work > MAX_WORK) {
+      this.#hasGivenUp = true
+      return UNKNOWN
+    }
+    this.#table[row + kind] = next
+    return next
+  }
+
+  #follow({ places, before }: State, rune: number): number {
+    const reached = this.#reach(places, assertionsAt(before, rune))
+    const next: number[] = []
+    for (const step of reached) {
+      if (step.kind === 'match') return this.#accepted
+      if (step.kind === 'rune' && rune !== END && step.matches(rune)) next.push(step.out)
+    }
+    if (rune === END) return REFUSED
+    // A match may begin at every character, unless it has to begin with the text.
+    if (!this.#isAnchored) next.push(this.#program.start)
+    return next.length === 0 ? REFUSED : this.#rowOf(next, this.#contextOf(rune))
+  }
+
+  // Only what an assertion of this program can tell apart.
+  #contextOf(rune: number): Before {
+    if ((this.#asserts & BEGIN_LINE) !== 0 && rune === NEWLINE) return 'newline'
+    return (this.#asserts & (WORD_BOUNDARY | NO_WORD_BOUNDARY)) !== 0 && isWord(rune) ? 'word' : 'other'
+  }
+
+  #rowOf(places: readonly number[], before: Before): number {
+    const set = Array.from(new Set(places)).sort((a, b) => a - b)
+    const key = `${before} ${set.join(' ')}`
+    const known = this.#rows.get(key)
+    if (known !== undefined) return known
+    if (this.#states.length >= MAX_STATES) return UNKNOWN
+    const row = this.#states.length * this.#width
+    this.#states.push({ places: set, before })
+    this.#rows.set(key, row)
+    if (row + this.#width > this.#table.length) {
+      const larger = new Int32Array(this.#table.length * 2).fill(UNKNOWN)
+      larger.set(this.#table)
+      this.#table = larger
+    }
+    return row
+  }
+
+  // The steps that are reached from some places without reading a character, where the assertions in `holds` hold.
+  #reach(places: readonly number[], holds: number): readonly Instruction[] {
+    const seen = new Set<number>()
+    const open = Array.from(places)
+    const reached: Instruction[] = []
+    for (let place = open.pop(); place !== undefined; place = open.pop()) {
+      const step = this.#program.instructions[place]
+      if (step === undefined || seen.has(place)) continue
+      seen.add(place)
+      this.#work++
+      if (step.kind === 'rune' || step.kind === 'match') reached.push(step)
+      else if (step.kind === 'jump' || (step.kind === 'assertion' && (step.needs & ~holds) === 0)) open.push(step.out)
+      else if (step.kind === 'either') open.push(step.out, step.other)
+    }
+    return reached
+  }
+}
+
+function assertionsAt(before: Before, rune: number): number {
+  let holds = (before === 'word') === (rune !== END && isWord(rune)) ? NO_WORD_BOUNDARY : WORD_BOUNDARY
+  if (before === 'nothing') holds |= BEGIN_TEXT | BEGIN_LINE
+  if (before === 'newline') holds |= BEGIN_LINE
+  if (rune === END) holds |= END_TEXT | END_LINE
+  if (rune === NEWLINE) holds |= END_LINE
+  return holds
+}
