@@ -33,7 +33,8 @@ export function add(budget: CostBudget, a: CelValue, b: CelValue): CelValue {
   if (isList(a) && isList(b)) {
     // Kubernetes keeps both halves and charges 1; here the elements are copied.
     budget.charge(1 + Math.floor((a.length + b.length) / 10))
-    return a.concat(b)
+    if (b.length === 0) return a
+    return a.length === 0 ? b : a.concat(b)
   }
   if (isBytes(a) && isBytes(b)) {
     budget.charge(Math.ceil((a.length + b.length) / 10))

@@ -36,6 +36,16 @@ export function calledFunction(context: CompileContext, expr: CallExpr): { reado
 function compileAlternative(name: string, [optional, other]: readonly Code[]): Code | undefined {
   if ((name !== 'orValue' && name !== 'or') || optional === undefined || other === undefined) return undefined
   const isValue = name === 'orValue'
+  const { held: inside } = optional
+  if (isValue && inside !== undefined) {
+    const either: Evaluator = (frame) => {
+      const value = inside(frame)
+      if (value !== undefined) return value
+      frame.budget.charge(other.cost)
+      return other.run(frame)
+    }
+    return { run: either, cost: optional.cost }
+  }
   const run: Evaluator = (frame) => {
     const held = optional.run(frame)
     if (!(held instanceof Optional)) return noOverload(name, held)
@@ -117,6 +127,16 @@ function textTest(name: string, text: Code, unit: number, test: (value: string) 
   return { run, cost: text.cost + unit }
 }
 
+// Functions that take one text and give the same every time.
+const READ_ONCE: ReadonlySet<string> = new Set(['quantity', 'isQuantity', 'url', 'isURL', 'ip', 'isIP', 'cidr', 'isCIDR', 'semver', 'isSemver'])
+
+/** A call with a constant: made when it compiles, and charged each time as Kubernetes does. */
+function readOnce(entry: LibraryEntry, constant: CelValue): Code {
+  const budget = new CostBudget()
+  const value = entry.run(budget, constant, null, null, null)
+  return { run: () => value, cost: budget.spent + (entry.ownCost ? 0 : 1) }
+}
+
 interface Called {
   readonly name: string
   readonly isMember: boolean
@@ -130,6 +150,7 @@ function compileFunction(context: CompileContext, expr: CallExpr, { name, isMemb
   }
   const [only] = codes
   if (!isMember && codes.length === 1 && only?.constant !== undefined && FOLDED_CONVERSIONS.has(name)) return fold(context, expr, entry, only.constant)
+  if (only?.constant !== undefined && codes.length === 1 && READ_ONCE.has(name)) return readOnce(entry, only.constant)
   const cost = codes.reduce((sum, code) => sum + code.cost, entry.ownCost ? 0 : 1)
   if (name === 'sort') return { run: sorting(context, entry, operands, codes), cost }
   const [operand] = operands

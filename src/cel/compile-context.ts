@@ -19,6 +19,8 @@ export interface Code {
   readonly cost: number
   /** The value of an expression that has the same one every time. */
   readonly constant?: CelValue
+  /** For an expression that gives optionals: what is in the optional, `undefined` where nothing is, or the error. Saves the optional where it is taken apart. */
+  readonly held?: (frame: Frame) => CelValue | undefined
 }
 
 /** The variables of macros in force at a place, innermost first. */

@@ -52,7 +52,8 @@ function macroCode(expr: MacroExpr, loop: Loop, isTyped: boolean): { readonly ru
 
 /** Sets a macro's variables to one element: element or key alone, or index and element, or key and value. */
 export function bindElement(frame: Frame, slots: readonly number[], source: CelValue, items: readonly CelValue[], position: number): void {
-  const [first = 0, second] = slots
+  const first = slots[0] ?? 0
+  const second = slots[1]
   const item = items[position] ?? null
   if (second === undefined) {
     frame.slots[first] = item
@@ -67,8 +68,6 @@ export function bindElement(frame: Frame, slots: readonly number[], source: CelV
 
 // `all` and `exists`: the decisive verdict beats errors, which beat the other verdict.
 function quantifier({ range, body, slots }: Loop, decisive: boolean, conditionCost: number): Evaluator {
-  const [first = 0] = slots
-  const isSingle = slots.length === 1
   const stepCost = body.cost + conditionCost + 1
   const { run } = body
   return (frame) => {
@@ -78,8 +77,7 @@ function quantifier({ range, body, slots }: Loop, decisive: boolean, conditionCo
     let error: CelError | undefined
     for (let position = 0; position < items.length; position++) {
       frame.budget.charge(stepCost)
-      if (isSingle) frame.slots[first] = items[position] ?? null
-      else bindElement(frame, slots, source, items, position)
+      bindElement(frame, slots, source, items, position)
       const verdict = run(frame)
       if (verdict === decisive) {
         if (position + 1 < items.length) frame.budget.charge(conditionCost)
@@ -107,36 +105,42 @@ function walkElements(frame: Frame, { range, slots }: Loop, cost: number, step: 
   return undefined
 }
 
-function existsOne(loop: Loop): Evaluator {
-  const { body } = loop
+function existsOne({ range, body, slots }: Loop): Evaluator {
   return (frame) => {
+    const source = range(frame)
+    const items = iterable(source)
+    if (items instanceof CelError) return items
     let count = 0
     let error: CelError | undefined
-    const end = walkElements(frame, loop, body.cost, () => {
+    for (let position = 0; position < items.length; position++) {
+      frame.budget.charge(body.cost)
+      bindElement(frame, slots, source, items, position)
       const verdict = body.run(frame)
       if (verdict === true) {
         count++
         frame.budget.charge(2)
       } else if (verdict !== false && error === undefined) error = notBool(verdict)
-      return undefined
-    })
-    return end ?? error ?? count === 1
+    }
+    return error ?? count === 1
   }
 }
 
-function filterMacro(loop: Loop): Evaluator {
-  const { body } = loop
+function filterMacro({ range, body, slots }: Loop): Evaluator {
   return (frame) => {
+    const source = range(frame)
+    const items = iterable(source)
+    if (items instanceof CelError) return items
     const kept: CelValue[] = []
-    const end = walkElements(frame, loop, body.cost, (items, position) => {
+    for (let position = 0; position < items.length; position++) {
+      frame.budget.charge(body.cost)
+      bindElement(frame, slots, source, items, position)
       const verdict = body.run(frame)
-      if (verdict === false) return undefined
+      if (verdict === false) continue
       if (verdict !== true) return notBool(verdict)
       frame.budget.charge(13)
       kept.push(items[position] ?? null)
-      return undefined
-    })
-    return end ?? kept
+    }
+    return kept
   }
 }
 
@@ -147,21 +151,26 @@ function passes(frame: Frame, filter: Code | undefined): true | false | CelError
   return typeof verdict === 'boolean' ? verdict : notBool(verdict)
 }
 
-function listMacro(loop: Loop): Evaluator {
-  const { filter, body } = loop
+function listMacro({ range, filter, body, slots }: Loop): Evaluator {
+  const filterCost = filter?.cost ?? 0
   const bodyCost = body.cost + 12
   return (frame) => {
+    const source = range(frame)
+    const items = iterable(source)
+    if (items instanceof CelError) return items
     const made: CelValue[] = []
-    const end = walkElements(frame, loop, filter?.cost ?? 0, () => {
+    for (let position = 0; position < items.length; position++) {
+      frame.budget.charge(filterCost)
+      bindElement(frame, slots, source, items, position)
       const isWanted = passes(frame, filter)
-      if (isWanted !== true) return isWanted === false ? undefined : isWanted
+      if (isWanted === false) continue
+      if (isWanted !== true) return isWanted
       frame.budget.charge(bodyCost)
       const value = body.run(frame)
       if (value instanceof CelError) return value
       made.push(value)
-      return undefined
-    })
-    return end ?? made
+    }
+    return made
   }
 }
 

@@ -6,7 +6,7 @@ import { isChain } from './compile-select.ts'
 import { comparisonCost, contains, equals } from './equality.ts'
 import { CelError } from './failure.ts'
 import { judgeOrder, type OrderingOperator, ordered } from './ordering.ts'
-import { type CelValue, hasFields, isList, isPlainName } from './values.ts'
+import { type CelValue, hasFields, isJsonObject, isList, isPlainName } from './values.ts'
 
 /** `!a` and `-a`. */
 export function compileUnary(context: CompileContext, expr: UnaryExpr, scope: Scope | undefined): Code {
@@ -63,6 +63,10 @@ function compileEquality(isNegated: boolean, left: Code, right: Code): Code {
   const run: Evaluator = (frame) => {
     const a = left.run(frame)
     const b = right.run(frame)
+    if (typeof a === 'string' && typeof b === 'string') {
+      frame.budget.charge(Math.ceil((a.length < b.length ? a.length : b.length) / 10))
+      return (a === b) !== isNegated
+    }
     frame.budget.charge(comparisonCost(a, b))
     return verdictOf(isNegated, equals(frame.budget, a, b), a, b)
   }
@@ -139,9 +143,10 @@ function inConstantList(left: Code, list: readonly CelValue[]): Code {
 function constantKeyIn(key: string, right: Code): Code {
   const run: Evaluator = (frame) => {
     const container = right.run(frame)
-    if (!hasFields(container) || container[key] === undefined) return isIn(frame.budget, key, container)
+    const isThere = hasFields(container) && container[key] !== undefined
+    if (!isThere && !isJsonObject(container)) return isIn(frame.budget, key, container)
     frame.budget.charge(1)
-    return true
+    return isThere
   }
   return { run, cost: right.cost }
 }

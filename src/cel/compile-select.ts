@@ -3,7 +3,7 @@ import type { Expr, HasExpr, IndexExpr, SelectExpr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Frame, localSlot, readSlot, type Scope } from './compile-context.ts'
 import { CelError } from './failure.ts'
 import { typeValue } from './lib-conversions.ts'
-import { type CelValue, hasFields, isPlainName, NONE, Optional } from './values.ts'
+import { type CelValue, hasFields, isJsonObject, isPlainName, NONE, Optional } from './values.ts'
 
 /** A variable, a type's name, or a macro's variable. */
 export function compileName(context: CompileContext, expr: Expr, name: string, scope: Scope | undefined): Code {
@@ -55,10 +55,27 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
   const operand = context.compile(expr.operand, scope)
   const { field } = expr
   const cost = operand.cost + stepCost(expr.operand)
-  if (expr.optional) return optionalStep((frame) => selectOptional(operand.run(frame), field), cost)
-  const step: Evaluator = (frame) => select(operand.run(frame), field)
-  return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
+  if (expr.optional || isOptionalChain(expr.operand)) return optionalSelect(operand, expr, cost)
+  return { run: (frame) => select(operand.run(frame), field), cost }
 }
+
+/** A step from what is there, or from what is in an optional: `a.?b`, and `a.?b.c`. */
+function optionalSelect(operand: Code, { field, optional }: SelectExpr, cost: number): Code {
+  const isPlain = isPlainName(field)
+  const { held, run } = operand
+  const step = (value: CelValue): CelValue | undefined => {
+    const found = isPlain && hasFields(value) ? value[field] : undefined
+    return found !== undefined || (isPlain && isJsonObject(value)) ? found : heldIn(selectOptional(value, field))
+  }
+  // A step from nothing leads nowhere; from a value that should be an optional, `select` has the error.
+  if (held !== undefined) return optionalCode((frame) => afterHeld(held(frame), step), cost)
+  return optionalCode((frame) => (optional ? step(run(frame)) : heldIn(select(run(frame), field))), cost)
+}
+
+const afterHeld = (value: CelValue | undefined, step: (value: CelValue) => CelValue | undefined): CelValue | undefined =>
+  value === undefined || value instanceof CelError ? value : step(value)
+
+const heldIn = (value: CelValue): CelValue | undefined => (value instanceof Optional ? value.$value : value)
 
 const POLICY_VARIABLE = /^(?:variables|context)\./
 
@@ -75,13 +92,18 @@ function compileVariable({ run, cost }: Code, { optional }: SelectExpr): Code {
 }
 
 // A step to something that is not there costs nothing.
-function optionalStep(step: Evaluator, cost: number): Code {
-  const run: Evaluator = (frame) => {
+function optionalCode(step: (frame: Frame) => CelValue | undefined, cost: number): Code {
+  const held = (frame: Frame): CelValue | undefined => {
     const value = step(frame)
-    if (value !== NONE) frame.budget.charge(1)
+    if (value !== undefined) frame.budget.charge(1)
     return value
   }
-  return { run, cost: cost - 1 }
+  const run: Evaluator = (frame) => {
+    const value = held(frame)
+    if (value === undefined) return NONE
+    return value instanceof CelError ? value : new Optional(value)
+  }
+  return { run, held, cost: cost - 1 }
 }
 
 // A chain that starts with anything but a name, or a choice between values, costs one more.
@@ -95,6 +117,18 @@ function isOptionalChain(expr: Expr): boolean {
   return false
 }
 
+/** `a[?b]`, and `a.?b[c]`. */
+function optionalIndex({ held, run }: Code, key: Code, { optional }: IndexExpr, cost: number): Code {
+  const step = optional ? indexOptional : index
+  if (held === undefined) return optionalCode((frame) => heldIn(step(run(frame), key.run(frame))), cost)
+  const read = (frame: Frame): CelValue | undefined => {
+    const value = held(frame)
+    const at = key.run(frame)
+    return afterHeld(value, (there) => heldIn(indexOptional(there, at)))
+  }
+  return optionalCode(read, cost)
+}
+
 /** `operand[key]` and `operand[?key]`. */
 export function compileIndex(context: CompileContext, expr: IndexExpr, scope: Scope | undefined): Code {
   const chain = compileChain(context, expr, scope)
@@ -103,9 +137,8 @@ export function compileIndex(context: CompileContext, expr: IndexExpr, scope: Sc
   const key = context.compile(expr.index, scope)
   // A key that is read by a chain becomes a step itself.
   const cost = operand.cost + key.cost + stepCost(expr.operand) - (isChain(expr.index) ? 1 : 0)
-  if (expr.optional) return optionalStep((frame) => indexOptional(operand.run(frame), key.run(frame)), cost)
-  const step: Evaluator = (frame) => index(operand.run(frame), key.run(frame))
-  return isOptionalChain(expr.operand) ? optionalStep(step, cost) : { run: step, cost }
+  if (expr.optional || isOptionalChain(expr.operand)) return optionalIndex(operand, key, expr, cost)
+  return { run: (frame) => index(operand.run(frame), key.run(frame)), cost }
 }
 
 function compileChain(context: CompileContext, expr: Expr, scope: Scope | undefined): Code | undefined {
@@ -194,7 +227,8 @@ export function compileHas(context: CompileContext, expr: HasExpr, scope: Scope 
   if (!isPlainName(field)) return { run: (frame) => hasField(operand.run(frame), field), cost }
   const run: Evaluator = (frame) => {
     const value = operand.run(frame)
-    return hasFields(value) && value[field] !== undefined ? true : hasField(value, field)
+    if (hasFields(value) && value[field] !== undefined) return true
+    return isJsonObject(value) ? false : hasField(value, field)
   }
   return { run, cost }
 }

@@ -7,19 +7,15 @@ export function isBasicPlane(text: string): boolean {
 
 /** The number of code points, which is what CEL calls the size of a string. */
 export function codePointCount(text: string): number {
-  if (isBasicPlane(text)) return text.length
   let count = text.length
-  for (let index = 0; index + 1 < text.length; index++) {
-    const unit = text.charCodeAt(index)
-    if (unit < 0xd800 || unit >= 0xdc00) continue
-    const next = text.charCodeAt(index + 1)
-    if (next >= 0xdc00 && next < 0xe000) {
-      count--
-      index++
-    }
+  for (let index = 1; index < text.length; index++) {
+    if (isLowSurrogate(text.charCodeAt(index)) && isHighSurrogate(text.charCodeAt(index - 1))) count--
   }
   return count
 }
+
+const isHighSurrogate = (unit: number): boolean => (unit & 0xfc00) === 0xd800
+const isLowSurrogate = (unit: number): boolean => (unit & 0xfc00) === 0xdc00
 
 /** The code points from `start` up to `end`, exclusive. */
 export function sliceCodePoints(text: string, start: number, end: number): string {

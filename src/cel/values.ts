@@ -251,6 +251,11 @@ export function hasFields(value: unknown): value is CelRecord {
   return typeof value === 'object' && value !== null
 }
 
+/** Whether a value is certainly a map as JSON has it, without asking what else it could be: a field it lacks is no field at all. */
+export function isJsonObject(value: CelValue): value is CelRecord {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
 const PROTOTYPES: readonly object[] = [
   Object.prototype,
   Array.prototype,
