@@ -16,6 +16,7 @@ const COST_TOTAL = 10_000_000
 const CLOCK_INTERVAL = 5_000
 // More than any budget; a whole number, since infinity would turn the counters into floating point.
 const NEVER = 2 ** 30
+const NO_LIMITS: CostLimits = {}
 
 /** The allowance of one policy evaluation: every expression draws on it before it works or allocates. */
 export class CostBudget {
@@ -28,7 +29,7 @@ export class CostBudget {
   #clockAt: number
   #expressionStart = 0
 
-  constructor(limits: CostLimits = {}) {
+  constructor(limits: CostLimits = NO_LIMITS) {
     this.#perExpression = limits.perExpression ?? COST_PER_EXPRESSION
     this.#total = limits.total ?? COST_TOTAL
     this.#deadline = limits.deadline

@@ -114,9 +114,10 @@ function frameOf(compiler: Compiler, bindings: Bindings, budget: CostBudget): Fr
   return { slots: boundSlots(rootsOf(compiler), compiler.slotCount, bindings), budget }
 }
 
-function boundSlots(roots: readonly Root[], count: number, bindings: Bindings): (CelValue | Lazy)[] {
-  const slots: (CelValue | Lazy)[] = []
-  for (let slot = 0; slot < count; slot++) slots.push(null)
+function boundSlots(roots: readonly Root[], count: number, bindings: Bindings, empty: CelValue = null): (CelValue | Lazy)[] {
+  // Most expressions need no more than four slots, and a list that starts with them does not have to grow.
+  const slots: (CelValue | Lazy)[] = [empty, empty, empty, empty]
+  for (let slot = slots.length; slot < count; slot++) slots.push(empty)
   for (let position = 0; position < roots.length; position++) {
     const root = roots[position]
     if (root !== undefined) slots[root.slot] = boundValue(bindings, root)
