@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { evaluateLine, KNOWN_DIFFERENCES } from '../../src/cel/index.ts'
 import { isSameVerdict, type Verdict, verdictOf } from '../oracle/compare.ts'
-import { compareLines, compareRandomPairs, questionLine } from '../oracle/differential.ts'
+import { compareLines, compareRandomPairs, patternLines, questionLine } from '../oracle/differential.ts'
 import { askOracle, buildOracle } from '../oracle/oracle.ts'
 import { Random } from '../oracle/random.ts'
 import { randomPattern, randomReading, randomText } from '../oracle/texts.ts'
@@ -55,6 +55,10 @@ describe('and functions that take texts apart', () => {
       return questionLine(position, `object.s.${call}(${random.chance(0.5) ? 'object.p' : JSON.stringify(pattern)})`, object)
     })
     expect(await compareLines(oracle, lines)).toEqual([])
+  }, 120_000)
+
+  test('25,000 texts against patterns as policies have them, of which they match, nearly match, or neither', async () => {
+    expect(await compareLines(oracle, patternLines(new Random(SEED), 25_000))).toEqual([])
   }, 120_000)
 })
 

@@ -2,6 +2,7 @@ import { evaluateLine, KNOWN_DIFFERENCES } from '../../src/cel/index.ts'
 import { isSameVerdict, type Verdict, verdictOf } from './compare.ts'
 import { generatePairs, type Pair } from './generator.ts'
 import { askOracle } from './oracle.ts'
+import { randomPatternCase } from './patterns.ts'
 import { Random } from './random.ts'
 
 /** A pair on which Kubernetes and we differ. */
@@ -38,6 +39,17 @@ export async function compareLines(
   return lines
     .map((line, position) => ({ line, kubernetes: verdictOf(answers[position] ?? '{}'), ours: verdictOf(evaluateLine(line)) }))
     .filter(({ kubernetes, ours }) => !isSameVerdict(kubernetes, ours))
+}
+
+const TEXTS_PER_PATTERN = 25
+
+/** Lines that ask which texts match a pattern, of `pairs` patterns with texts in all; half of the patterns stand in the expression. */
+export function patternLines(random: Random, pairs: number): readonly string[] {
+  return Array.from({ length: Math.ceil(pairs / TEXTS_PER_PATTERN) }, (_, position) => {
+    const { pattern, texts } = randomPatternCase(random, TEXTS_PER_PATTERN)
+    const object = JSON.stringify({ p: pattern, t: texts })
+    return questionLine(position, `object.t.map(s, s.matches(${random.chance(0.5) ? 'object.p' : JSON.stringify(pattern)}))`, object)
+  })
 }
 
 const ASKED_AGAIN = 20
