@@ -8,7 +8,7 @@ NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 JEST := npm run -s jest --
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help setup oracle generate verify fmt lint types unit doors e2e test check bench fuzz demo run image clean
+.PHONY: help setup oracle generate verify fmt lint types unit doors e2e gitops test check bench fuzz demo run image clean
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,10 @@ doors: $(INSTALLED) ## run every case through every door
 
 e2e: setup ## run the tests on a real API server
 	@$(JEST) --selectProjects e2e
+
+gitops: setup oracle ## build Argo CD once, and run the tests of manifests/gitops with it
+	@$(NODE) test/gitops/build.ts
+	@$(JEST) --config jest.gitops.config.mjs
 
 test: setup oracle types lint verify ## types, lint, verify, and all tests
 	@$(JEST)

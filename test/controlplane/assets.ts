@@ -49,10 +49,14 @@ export async function findAssets({ env = process.env, report = toStderr, sources
   )
 }
 
+/** Where everything is kept that is made once per machine. */
+export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
+  return env['BYLAW_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'bylaw')
+}
+
 /** The folder in the cache that belongs to this version, module and platform. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  const cache = env['BYLAW_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'bylaw')
-  return join(cache, 'controlplane', `${KUBERNETES_VERSION}-${moduleDigest()}-${process.platform}-${process.arch}`)
+  return join(cacheRoot(env), 'controlplane', `${KUBERNETES_VERSION}-${moduleDigest()}-${process.platform}-${process.arch}`)
 }
 
 function givenAssets(env: NodeJS.ProcessEnv): Assets | undefined {
@@ -109,7 +113,7 @@ async function make(folder: string, sources: readonly Source[], report: Report):
 }
 
 /** Whoever holds the lock is the only one at work, so what others left is left over from a crash. */
-function removeUnfinished(folder: string): void {
+export function removeUnfinished(folder: string): void {
   const parent = dirname(folder)
   if (!existsSync(parent)) return
   for (const name of readdirSync(parent)) {

@@ -23,24 +23,46 @@ export async function buildWithGo(folder: string, report: Report, candidates = G
   }
   const linker = ['-s', '-w', ...Object.entries(variables).flatMap(([name, value]) => ['-X', `${name}=${value}`])].join(' ')
   report(`building ${NAMES.join(', ')} ${KUBERNETES_VERSION} with Go: once per machine, 1 GB of modules, about 6 minutes on 2 cores`)
-  const work = join(folder, 'work')
-  mkdirSync(work)
-  await runGo(go, ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', linker, '-o', join(folder, BINARY), '.'], work, report)
-  rmSync(work, { recursive: true })
+  await buildModule(go, { module: MODULE_FOLDER, linker, binary: join(folder, BINARY), env: {}, report })
   for (const name of NAMES) symlinkSync(BINARY, join(folder, name))
 }
 
-async function findGo(candidates: readonly string[]): Promise<string | undefined> {
+/** The first of these commands that is a Go that runs. */
+export async function findGo(candidates: readonly string[] = GO_CANDIDATES): Promise<string | undefined> {
   for (const candidate of candidates) {
     const process = await startTied(candidate, ['version'])
+    // Nothing else may be there to wait for, and then this process would end before its answer.
+    process.child.ref()
     if ((await process.end) === 'ended with code 0') return candidate
   }
   return undefined
 }
 
-async function runGo(go: string, args: readonly string[], work: string, report: Report): Promise<void> {
+/** What `buildModule` builds. */
+export interface ModuleBuild {
+  /** The folder of the Go module, whose go.mod and go.sum are taken as they are. */
+  readonly module: string
+  /** Flags of the linker. */
+  readonly linker: string
+  /** Where the binary is to be; beside it a folder is made for the time of the build. */
+  readonly binary: string
+  /** Further variables of Go's environment. */
+  readonly env: NodeJS.ProcessEnv
+  readonly report: Report
+}
+
+/** Builds the main package of a Go module and tells how far it is; throws `OutOfReach` with the end of what Go said where that fails. */
+export async function buildModule(go: string, { module, linker, binary, env, report }: ModuleBuild): Promise<void> {
+  const work = `${binary}.work`
+  mkdirSync(work)
+  const args = ['build', '-v', '-mod=readonly', '-trimpath', '-ldflags', linker, '-o', binary, '.']
+  await runGo(go, args, { cwd: module, env: { ...process.env, GOTMPDIR: work, GOWORK: 'off', GOFLAGS: '', ...env } }, report)
+  rmSync(work, { recursive: true })
+}
+
+async function runGo(go: string, args: readonly string[], place: { readonly cwd: string; readonly env: NodeJS.ProcessEnv }, report: Report): Promise<void> {
   const startMs = Date.now()
-  const { child, end } = await startTied(go, args, { cwd: MODULE_FOLDER, env: { ...process.env, GOTMPDIR: work, GOWORK: 'off', GOFLAGS: '' } })
+  const { child, end } = await startTied(go, args, place)
   const lastLines: string[] = []
   let modules = 0
   let packages = 0
