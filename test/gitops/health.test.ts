@@ -196,11 +196,20 @@ describe('the health of Bylaw’s resources', () => {
   test('of an application in Argo CD is what it says itself, so that waves of applications wait', async () => {
     const script = scriptOf('Application', 'argoproj.io')
     const application = { apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name: 'a' } }
-    const verdicts = await askJudge(join(argo, 'argo-judge'), [
-      { object: application, script },
-      { object: { ...application, status: { health: { status: 'Degraded', message: 'why' } } }, script },
-    ])
+    const health = { status: 'Degraded', message: 'why' }
+    const statuses: readonly (Json | undefined)[] = [
+      undefined,
+      { sync: { status: 'Unknown' }, health: { status: 'Healthy' }, conditions: [{ type: 'ComparisonError', message: 'no such path' }] },
+      { sync: { status: 'OutOfSync' } },
+      { sync: { status: 'Synced' }, health },
+    ]
+    const verdicts = await askJudge(
+      join(argo, 'argo-judge'),
+      statuses.map((status) => ({ object: { ...application, ...(status === undefined ? {} : { status }) }, script })),
+    )
     expect(verdicts).toEqual([
+      { status: 'Progressing', message: 'waiting for Argo CD to compare it with Git' },
+      { status: 'Progressing', message: 'no such path' },
       { status: 'Progressing', message: '' },
       { status: 'Degraded', message: 'why' },
     ])
