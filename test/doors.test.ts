@@ -93,7 +93,7 @@ describe('the cases', () => {
     expect(seen('result')).toEqual(['error', 'fail', 'pass', 'skip'])
     expect(seen('mitigation')).toEqual(['descended', 'existing', 'protected'])
     expect(seen('level')).toEqual(['Correct', 'Deny', 'Observe', 'Warn'])
-    expect(seen('code')).toEqual(['CostExceeded', 'EvaluationFailed', 'NamespaceUnknown', 'NotCompiled', 'ParamNotFound', 'WrongVersion'])
+    expect(seen('code')).toEqual(['ContextUnknown', 'CostExceeded', 'EvaluationFailed', 'NamespaceUnknown', 'NotCompiled', 'ParamNotFound', 'WrongVersion'])
   })
 
   test('are judged through every door somewhere, and a door that is left out is so for a reason', () => {

@@ -19,7 +19,7 @@ import {
   type ResourceType,
   type Result,
 } from '../api/index.ts'
-import { type ContextReader, IN_NO_NAMESPACE, type ParamReader, selectContext, selectParams } from '../decide/index.ts'
+import { type ContextReader, type ParamReader, selectContext, selectParams } from '../decide/index.ts'
 import { type KindSchema, kindsOfDefinition, type NamespaceState } from '../rules/index.ts'
 import { asDecoded } from './as-decoded.ts'
 import type { SourceDocument } from './files.ts'
@@ -175,9 +175,8 @@ export function openWorkspace(documents: readonly SourceDocument[], { environmen
     definitions: definedKinds(objects),
     contexts: (declaration, requestNamespace) => {
       if (placed === undefined) return { kind: 'unknown', reason: NOT_GIVEN }
-      const isNamespaced = resourceOf({ ...declaration, metadata: {} }).isNamespaced
-      if (declaration.namespace !== undefined && !isNamespaced) return { kind: 'unknown', reason: IN_NO_NAMESPACE }
-      return selectContext(placed, declaration, requestNamespace)
+      const { isNamespaced } = resourceOf({ ...declaration, metadata: {} })
+      return selectContext({ objects: placed, isNamespaced }, declaration, requestNamespace)
     },
     resourceOf,
   })

@@ -30,10 +30,18 @@ export function narrowContext(objects: readonly KubernetesObject[], { selector, 
   return objects.filter(({ metadata }) => isSelected(metadata.labels ?? {}) && wanted?.has(metadata.name ?? '') !== false)
 }
 
-/** What a policy's declaration gives, out of all objects that there are: for doors that have them as a list. */
-export function selectContext(objects: readonly KubernetesObject[], declaration: ContextDeclaration, requestNamespace: string): ContextState {
+/** Which objects there are, for doors that have them all as a list. */
+export interface KnownObjects {
+  readonly objects: readonly KubernetesObject[]
+  /** Whether objects of the declared kind lie in namespaces. */
+  readonly isNamespaced: boolean
+}
+
+/** What a policy's declaration gives, out of all objects that there are. */
+export function selectContext({ objects, isNamespaced }: KnownObjects, declaration: ContextDeclaration, requestNamespace: string): ContextState {
   const { apiVersion, kind } = declaration
   const namespace = namespaceOfContext(declaration, requestNamespace)
+  if (namespace !== undefined && !isNamespaced) return { kind: 'unknown', reason: IN_NO_NAMESPACE }
   if (namespace === '') return { kind: 'unknown', reason: NO_NAMESPACE }
   const here = objects.filter(
     (object) => object.apiVersion === apiVersion && object.kind === kind && (namespace === undefined || object.metadata.namespace === namespace),

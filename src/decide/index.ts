@@ -1,4 +1,4 @@
-export { byNamespaceAndName, IN_NO_NAMESPACE, NO_NAMESPACE, namespaceOfContext, narrowContext, selectContext } from './context.ts'
+export { byNamespaceAndName, IN_NO_NAMESPACE, type KnownObjects, NO_NAMESPACE, namespaceOfContext, narrowContext, selectContext } from './context.ts'
 export { type Correction, type CorrectionOutcome, correct } from './correct.ts'
 export { decide } from './decide.ts'
 export {

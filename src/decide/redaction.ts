@@ -38,11 +38,11 @@ function holdsValue(root: unknown, text: string): boolean {
 
 const HIDDEN_KEY = '…'
 
-/** A key that an object lacks may have been computed from a value of the object: then it is left out of the place. */
-export function withoutComputedKey(atom: Atom, objects: readonly unknown[], { isSensitive, showsAll, authored }: ValueRules): Atom {
+/** A key that an object lacks may have been computed from a value of the object, or of context, which is too much to search: then it is left out of the place. */
+export function withoutComputedKey(atom: Atom, objects: readonly unknown[], { isSensitive, showsAll, authored }: ValueRules, hasContext: boolean): Atom {
   const key = atom.segments.at(-1)
   if (atom.present || typeof key !== 'string' || authored().includes(key)) return atom
-  if (!isSensitive && (showsAll || !objects.some((object) => holdsValue(object, key)))) return atom
+  if (!isSensitive && (showsAll || !(hasContext || objects.some((object) => holdsValue(object, key))))) return atom
   const parent = [`[${JSON.stringify(key)}]`, `.${key}`].reduce((path, suffix) => (path.endsWith(suffix) ? path.slice(0, -suffix.length) : path), atom.path)
   return { ...atom, segments: [...atom.segments.slice(0, -1), HIDDEN_KEY], path: `${parent}[${JSON.stringify(HIDDEN_KEY)}]` }
 }

@@ -1,4 +1,5 @@
-import { type Atom, type Bindings, type CelProgram, type CostBudget, describeAtom } from '../cel/index.ts'
+import { isKubernetesObject, objectName } from '../api/index.ts'
+import { type Atom, type Bindings, type CelProgram, type CostBudget, describeAtom, Lazy } from '../cel/index.ts'
 import type { PodTemplate, Rule } from '../rules/index.ts'
 import type { Finding, Violation } from './decision.ts'
 import { withoutComputedKey } from './redaction.ts'
@@ -20,6 +21,18 @@ function inOwner(path: string, template: PodTemplate | undefined): string {
 }
 
 const OLD = 'oldObject.'
+const CONTEXT = 'context.'
+
+/** Where an object of a list stands says nothing: it is told by its name. */
+function namedInContext(atom: Atom, bindings: Bindings): Atom {
+  const [position] = atom.segments
+  const prefix = `${atom.root}[${position}]`
+  if (typeof position !== 'number' || !atom.root.startsWith(CONTEXT) || !atom.path.startsWith(prefix)) return atom
+  const bound = bindings[atom.root]
+  const objects = bound instanceof Lazy ? bound.read() : bound
+  const object: unknown = Array.isArray(objects) ? objects[position] : undefined
+  return isKubernetesObject(object) ? { ...atom, path: `${atom.root}["${objectName(object)}"]${atom.path.slice(prefix.length)}` } : atom
+}
 
 function placeInOwner(atom: Atom, template: PodTemplate | undefined): Atom {
   if (atom.root === 'object') return { ...atom, path: inOwner(atom.path, template) }
@@ -53,8 +66,9 @@ export function explainViolation(
   const message = messageOf(rule, bindings, budget, rules)
   const { atoms } = program.explain(bindings, budget)
   const findings = new Map<string, Finding>()
+  const hasContext = Object.keys(bindings).some((name) => name.startsWith(CONTEXT))
   for (const atom of atoms) {
-    const told = withoutComputedKey(atom, [bindings['object'], bindings['oldObject']], rules)
+    const told = withoutComputedKey(namedInContext(atom, bindings), [bindings['object'], bindings['oldObject']], rules, hasContext)
     const finding = toFinding(told, template, rules)
     findings.set(finding.sentence, finding)
   }

@@ -43,13 +43,14 @@ interface Sighting {
 /** Expressions that look at what kind of object they have may read fields that only some kinds have. */
 const READS_KIND = /\b(?:object|oldObject|request)\??\.\??(?:kind|apiVersion|resource|subResource|requestKind|requestResource|requestSubResource)\b/
 const ROOT_OF_PARAMS = /^params(?:$|[.[])/
+const ROOT_OF_CONTEXT = /^context\.([A-Za-z0-9_]+)/
 
-/** The schemas that a policy can be judged by: those of the resources that it names, and of its parameters' kind. */
+/** The schemas that a policy can be judged by: those of the resources that it names, and of the kinds of its parameters and its context. */
 export function schemaNeeds(policy: Policy, servedVersions: ServedVersions): readonly SchemaNeed[] {
-  const { paramKind } = policy.spec
+  const { paramKind, context } = policy.spec
   const { resources } = wantedResources(policy, servedVersions)
-  const params = paramKind === undefined ? [] : [{ ...parseApiVersion(paramKind.apiVersion), kind: paramKind.kind }]
-  return [...resources, ...params]
+  const read = paramKind === undefined ? context : [paramKind, ...context]
+  return [...resources, ...read.map(({ apiVersion, kind }) => ({ ...parseApiVersion(apiVersion), kind }))]
 }
 
 /** Whether a resource has a schema that is needed. */
@@ -109,9 +110,27 @@ function expressionsOf({ spec }: Policy): readonly PolicyExpression[] {
   })
 }
 
-function sightingsOf(expressions: readonly PolicyExpression[], kind: KindSchema, params: KindSchema | undefined): Sighting[] {
-  const schemas = { object: kind.schema, oldObject: kind.schema, ...(params === undefined ? {} : { params: params.schema }) }
-  const lookup = (reference: string) => kind.lookup(reference) ?? params?.lookup(reference)
+/** The schemas of what expressions read besides the object, by variable. */
+function schemasAround({ spec }: Policy, catalogue: SchemaCatalogue): ReadonlyMap<string, KindSchema> {
+  const { paramKind, context } = spec
+  const declared = [
+    ...(paramKind === undefined ? [] : [{ ...paramKind, variable: 'params' }]),
+    ...context.map((item) => ({ ...item, variable: `context.${item.name}` })),
+  ]
+  return new Map(
+    declared.flatMap(({ apiVersion, kind, variable }): [string, KindSchema][] => {
+      const { group, version } = parseApiVersion(apiVersion)
+      const schema = catalogue.ofKind(group, version, kind)
+      return schema === undefined ? [] : [[variable, schema]]
+    }),
+  )
+}
+
+function sightingsOf(expressions: readonly PolicyExpression[], kind: KindSchema, around: ReadonlyMap<string, KindSchema>): Sighting[] {
+  const read = [...around].map(([variable, { schema }]) => [variable, variable === 'params' ? schema : { type: 'array', items: schema }] as const)
+  const schemas = { object: kind.schema, oldObject: kind.schema, ...Object.fromEntries(read) }
+  const lookup = (reference: string) =>
+    kind.lookup(reference) ?? [...around.values()].map((other) => other.lookup(reference)).find((found) => found !== undefined)
   const shapes = new Map<string, Shape>()
   return expressions.flatMap((expression) => {
     const { expr, variable } = expression
@@ -130,14 +149,12 @@ function isWorthAWord({ kind, warning }: Sighting, all: readonly Sighting[], mat
 
 /** Finds the fields that a policy's expressions read but the kinds it judges do not have, as far as their schemas are known. */
 export function fieldIssues(policy: Policy, catalogue: SchemaCatalogue, servedVersions: ServedVersions): readonly CompileIssue[] {
-  const { paramKind } = policy.spec
   const matched = matchedKinds(policy, catalogue, servedVersions)
   if (matched.kinds.length === 0) return []
-  const paramVersion = parseApiVersion(paramKind?.apiVersion ?? '')
-  const params = paramKind === undefined ? undefined : catalogue.ofKind(paramVersion.group, paramVersion.version, paramKind.kind)
+  const around = schemasAround(policy, catalogue)
   const expressions = expressionsOf(policy)
   const readsKind = expressions.some(({ source }) => READS_KIND.test(source))
-  const all = matched.kinds.flatMap((kind) => sightingsOf(expressions, kind, params))
+  const all = matched.kinds.flatMap((kind) => sightingsOf(expressions, kind, around))
   const told = all.filter((sighting) => isWorthAWord(sighting, all, matched, readsKind))
   return expressions.flatMap((expression) =>
     issuesOf(
@@ -155,11 +172,18 @@ function issuesOf(policy: Policy, { path, source }: PolicyExpression, sightings:
   return first
     .toSorted((a, b) => a.warning.start - b.warning.start)
     .map(({ warning, group }) => {
-      const owner = ROOT_OF_PARAMS.test(warning.path) ? (policy.spec.paramKind?.kind ?? '') : group.map(({ kind }) => nameOf(kind, kinds)).join(', ')
+      const owner = ownerOf(policy, warning.path) ?? group.map(({ kind }) => nameOf(kind, kinds)).join(', ')
       const text = renderIssue(source, issueAt(source, 'UndefinedField', warning, `${warning.message} in ${owner}`, warning.suggestion))
       const [message = '', ...detail] = text.split('\n')
       return { code: 'UnknownField', severity: 'warning', policy: policy.metadata.name, path, message, detail: detail.join('\n') }
     })
+}
+
+/** The kind of what is read besides the object. */
+function ownerOf({ spec }: Policy, path: string): string | undefined {
+  const name = ROOT_OF_CONTEXT.exec(path)?.[1]
+  if (name !== undefined) return spec.context.find((declaration) => declaration.name === name)?.kind
+  return ROOT_OF_PARAMS.test(path) ? spec.paramKind?.kind : undefined
 }
 
 /** A kind's name, with its version where another one of that name is judged as well. */

@@ -5,7 +5,7 @@ import { toDecisionRecord, toDenialMessage, toWarnings } from '../../src/evidenc
 import { isDenying } from '../../src/rules/index.ts'
 import { readCases, ruleSetOf } from '../doors/case.ts'
 import { chooser } from '../doors/random.ts'
-import { DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview } from '../doors/world.ts'
+import { contextsOf, DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview } from '../doors/world.ts'
 
 const { one, chance } = chooser(7)
 const ODD: readonly [unknown, ...unknown[]] = [
@@ -47,7 +47,15 @@ describe('whatever the object looks like', () => {
         // What cannot be read is refused by the door.
         if (!parsed.ok) continue
         const namespace = namespaceOf(request)?.state ?? { kind: 'clusterScoped' }
-        const input = { request: parsed.value, lane: 'offline', namespace, params: paramsOf(subject), now: NOW, digestKey: DIGEST_KEY } as const
+        const input = {
+          request: parsed.value,
+          lane: 'offline',
+          namespace,
+          params: paramsOf(subject),
+          contexts: contextsOf(subject),
+          now: NOW,
+          digestKey: DIGEST_KEY,
+        } as const
         const decision = decide(rules, input)
         expect(toDecisionRecord(decide(rules, input))).toEqual(toDecisionRecord(decision))
         expect(Buffer.byteLength(toDenialMessage(decision, 'd'))).toBeLessThanOrEqual(8192)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { z } from 'zod'
@@ -83,6 +83,8 @@ export interface Case {
   /** The documents of `policies.yaml`: policies, the profile, parameters, exceptions with the annotations of `exceptions.ts`. */
   readonly documents: readonly KubernetesObject[]
   readonly requests: readonly CaseRequest[]
+  /** The documents of `context.yaml`: all objects that policies find as their context; undefined where nothing is known of any. */
+  readonly context: readonly KubernetesObject[] | undefined
 }
 
 const shorten = (_key: unknown, value: unknown): unknown => (typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value)
@@ -99,7 +101,7 @@ function readYaml(source: string): readonly unknown[] {
 
 function readDocument(value: unknown): KubernetesObject[] {
   if (value === null) return []
-  if (!isKubernetesObject(value)) throw new Error('policies.yaml: a document is not a Kubernetes object')
+  if (!isKubernetesObject(value)) throw new Error('a document is not a Kubernetes object')
   return [value]
 }
 
@@ -107,7 +109,8 @@ function readCase(name: string): Case {
   const read = (file: string): readonly unknown[] => readYaml(readFileSync(join(CASES, name, file), 'utf8'))
   const parsed = z.tuple([z.array(caseRequest).min(1)]).safeParse(read('requests.yaml'))
   if (!parsed.success) throw new Error(`test/cases/${name}/requests.yaml: ${z.prettifyError(parsed.error)}`)
-  return { name, documents: read('policies.yaml').flatMap(readDocument), requests: parsed.data[0] }
+  const context = existsSync(join(CASES, name, 'context.yaml')) ? read('context.yaml').flatMap(readDocument) : undefined
+  return { name, documents: read('policies.yaml').flatMap(readDocument), requests: parsed.data[0], context }
 }
 
 /** Reads every case. */

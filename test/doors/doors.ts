@@ -10,7 +10,7 @@ import type { Lane, RuleSet } from '../../src/rules/index.ts'
 import { type Case, type CaseRequest, type DoorName, ruleSetOf } from './case.ts'
 import { asInFile } from './exceptions.ts'
 import { type OpenDoor, openDoor, post, readResponse } from './https-door.ts'
-import { DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview, writeJson } from './world.ts'
+import { contextsOf, DIGEST_KEY, NOW, namespaceOf, paramsOf, toAdmissionReview, writeJson } from './world.ts'
 
 /** A decision, and the paths that were corrected before it. */
 export interface DoorRecord extends DecisionRecord {
@@ -39,9 +39,10 @@ function parseRequest(request: CaseRequest): AdmissionRequest {
 async function throughDecide(subject: Case): Promise<readonly DoorRecord[]> {
   const ruleSet = ruleSetOf(subject)
   const params = paramsOf(subject)
+  const contexts = contextsOf(subject)
   return requestsFor(subject, 'decide').map((request) => {
     const namespace = namespaceOf(request)?.state ?? { kind: 'clusterScoped' }
-    const input = { request: parseRequest(request), lane: 'offline', namespace, params, now: timeOf(request), digestKey: DIGEST_KEY } as const
+    const input = { request: parseRequest(request), lane: 'offline', namespace, params, contexts, now: timeOf(request), digestKey: DIGEST_KEY } as const
     const { patch, object } = correct(ruleSet, input)
     const decision = decide(ruleSet, { ...input, request: { ...input.request, object } })
     return { ...toDecisionRecord(decision), corrected: patch.map(({ path }) => path) }
@@ -112,7 +113,7 @@ async function throughWebhook(subject: Case): Promise<readonly DoorRecord[]> {
   let current: CaseRequest | undefined
   const namespace = () => (current === undefined ? undefined : namespaceOf(current)?.state) ?? ({ kind: 'unknown', reason: 'not told' } as const)
   const clock = { now: () => (current === undefined ? NOW : timeOf(current)), elapsedMs: () => performance.now() }
-  const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject), clock } })
+  const door = await openDoor({ ruleSet: () => ruleSet, review: { namespaceOf: namespace, params: paramsOf(subject), contexts: contextsOf(subject), clock } })
   try {
     const records: DoorRecord[] = []
     for (const asked of requestsFor(subject, 'webhook')) {
@@ -137,10 +138,13 @@ async function throughCheck(subject: Case): Promise<readonly DoorRecord[]> {
       const state = namespaceOf(request)?.state
       const namespace = state?.kind === 'found' ? [state.object] : []
       const policies = join(folder, `policies-${index}.json`)
+      const context = join(folder, 'context.json')
       const resources = join(folder, `request-${index}.json`)
       writeFileSync(policies, writeJson({ apiVersion: 'v1', kind: 'List', items: [...subject.documents.map(asInFile), ...namespace] }))
+      writeFileSync(context, writeJson({ apiVersion: 'v1', kind: 'List', items: subject.context ?? [] }))
       writeFileSync(resources, writeJson(toAdmissionReview(request, 'check')))
-      const { stdout, stderr } = check({ policies: [policies], resources: [resources], now: timeOf(request), output: 'json' })
+      const around = subject.context === undefined ? {} : { contextResources: [context] }
+      const { stdout, stderr } = check({ policies: [policies], resources: [resources], ...around, now: timeOf(request), output: 'json' })
       const rows: readonly { readonly decision: DecisionRecord; readonly correction?: { readonly paths: readonly string[] } }[] =
         stdout === '' ? [] : JSON.parse(stdout)
       const [row] = rows

@@ -1,5 +1,5 @@
 import { BUILT_IN_RESOURCES, isRecord, type KubernetesObject, type ParamKind, type ParamRef, parseApiVersion } from '../../src/api/index.ts'
-import { type ParamState, selectParams } from '../../src/decide/index.ts'
+import { type ContextReader, type ParamState, selectContext, selectParams } from '../../src/decide/index.ts'
 import type { NamespaceState } from '../../src/rules/index.ts'
 import type { Case, CaseRequest } from './case.ts'
 
@@ -84,6 +84,19 @@ export function writeJson(value: unknown): string {
   const marked = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `\u0000${digits.push(item.toString()) - 1}\u0000` : item))
   return marked.replace(/"\\u0000(\d+)\\u0000"/g, (_match, index: string) => digits[Number(index)] ?? '')
 }
+
+function isNamespacedKind({ apiVersion, kind }: ParamKind): boolean {
+  const { group } = parseApiVersion(apiVersion)
+  return BUILT_IN_RESOURCES.find((type) => type.group === group && type.kind === kind)?.isNamespaced !== false
+}
+
+/** Reads context from the objects of a case. Where there are none, doors that can be told say how. */
+export const contextsOf =
+  ({ context }: Case): ContextReader =>
+  (declaration, requestNamespace) =>
+    context === undefined
+      ? { kind: 'unknown', reason: 'nothing was given; name the files that have them by --context-resources' }
+      : selectContext({ objects: context, isNamespaced: isNamespacedKind(declaration) }, declaration, requestNamespace)
 
 /** Reads parameters from the documents of a case. */
 export function paramsOf({ documents }: Case): (kind: ParamKind, ref: ParamRef, requestNamespace: string) => ParamState {
