@@ -69,7 +69,7 @@ export class Account {
 }
 
 /** Lists a resource page by page into an account; stops with `OutOfBounds` as soon as there is too much. */
-export async function listInPages(client: KubeClient, path: string, account: Account): Promise<Json & { readonly items: readonly Json[] }> {
+export async function listInPages(client: Pick<KubeClient, 'send'>, path: string, account: Account): Promise<Json & { readonly items: readonly Json[] }> {
   const items: Json[] = []
   let token = ''
   for (;;) {
@@ -85,7 +85,7 @@ export async function listInPages(client: KubeClient, path: string, account: Acc
   }
 }
 
-async function readPage(client: KubeClient, path: string): Promise<Json> {
+async function readPage(client: Pick<KubeClient, 'send'>, path: string): Promise<Json> {
   try {
     const page = await client.send({ method: 'GET', path, limitBytes: PAGE_BYTES, timeoutMs: 30_000 })
     return isRecord(page) ? page : {}

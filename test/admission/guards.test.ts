@@ -194,6 +194,36 @@ describe('a Policy', () => {
       )
     })
   })
+
+  test('with context needs the right to list each kind where it is read', async () => {
+    const context = [
+      { name: 'budgets', apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', namespace: 'Request' },
+      { name: 'maps', apiVersion: 'v1', kind: 'ConfigMap', namespace: 'platform', names: ['a'] },
+      { name: 'classes', apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass' },
+    ]
+    const expression = 'size(context.budgets) + size(context.maps) + size(context.classes) > 0'
+    const object = policyObject({ context, validations: [{ expression }] })
+    expect(await judge(object)).toEqual({
+      response: ALLOWED,
+      questions: [
+        { group: 'policy', resource: 'poddisruptionbudgets', verb: 'list', name: '' },
+        { group: '', resource: 'configmaps', verb: 'list', name: '', namespace: 'platform' },
+        { group: 'networking.k8s.io', resource: 'ingressclasses', verb: 'list', name: '' },
+      ],
+    })
+    expect((await judge(object, {}, ({ resource: name }) => name === 'ingressclasses')).response).toEqual(
+      refused(
+        'spec.context[0]: `alice` may not list PodDisruptionBudget (v1) in all namespaces, so no policy of theirs can read them\n' +
+          'spec.context[1]: `alice` may not list ConfigMap (v1) in namespace `platform`, so no policy of theirs can read them',
+      ),
+    )
+  })
+
+  test('with a Secret as context is refused whoever asks', async () => {
+    const { response } = await judge(policyObject({ context: [{ name: 's', apiVersion: 'v1', kind: 'Secret' }] }))
+    expect(response.allowed).toBe(false)
+    expect(response.status?.message).toContain('spec.context[0].kind: a Secret cannot be read as context')
+  })
 })
 
 describe('the profile', () => {

@@ -102,6 +102,27 @@ export const BAD_FIELDS: Readonly<Record<string, BadResource>> = {
     code: 'BadFormat',
     server: 'spec.validations[0].name in body should match',
   },
+  'context in a namespace that cannot be': {
+    resource: policy({ context: [{ name: 'a', apiVersion: 'v1', kind: 'ConfigMap', namespace: 'Other' }] }),
+    path: 'spec.context[0].namespace',
+    message: 'must be `Request`, or lower case letters, digits and `-`, beginning and ending with a letter or digit',
+    code: 'BadFormat',
+    server: 'spec.context[0].namespace in body should match',
+  },
+  'two contexts of one name': {
+    resource: policy({ context: many(2, () => ({ name: 'a', apiVersion: 'v1', kind: 'ConfigMap' })) }),
+    path: 'spec.context[1]',
+    message: 'name `a` stands more than once',
+    code: 'Duplicate',
+    server: 'spec.context[1]: Duplicate value',
+  },
+  'nine contexts': {
+    resource: policy({ context: many(9, (index) => ({ name: `a${index}`, apiVersion: 'v1', kind: 'ConfigMap' })) }),
+    path: 'spec.context',
+    message: 'must have at most 8 items, has 9',
+    code: 'TooMany',
+    server: 'spec.context: Too many: 9: must have at most 8 items',
+  },
   'a variable that is not an identifier': {
     resource: policy({ variables: [{ name: 'a-b', expression: '1' }] }),
     path: 'spec.variables[0].name',

@@ -74,6 +74,11 @@ export const BROKEN_RULES: Readonly<Record<string, BadResource>> = {
     path: 'spec.paramKind',
     message: 'a Secret cannot be a parameter',
   },
+  'a Secret as context': {
+    resource: policy({ context: [{ name: 'secrets', apiVersion: 'v1', kind: 'Secret' }] }),
+    path: 'spec.context[0].kind',
+    message: 'a Secret cannot be read as context',
+  },
   'parameters by name and by selector': {
     resource: policy({ ...params, paramRef: { ...params.paramRef, selector: {} } }),
     path: 'spec.paramRef',

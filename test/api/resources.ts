@@ -59,6 +59,17 @@ export const fullPolicy = (): Json =>
     matchConditions: [{ name: 'example.com/not-mirror', expression: 'true' }],
     paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
     paramRef: { name: 'limits', namespace: 'policy', parameterNotFoundAction: 'Deny' },
+    context: [
+      {
+        name: 'quotas',
+        apiVersion: 'v1',
+        kind: 'ResourceQuota',
+        namespace: 'Request',
+        selector: { matchLabels: { 'example.com/team': 'a' } },
+        names: ['compute', 'storage.example'],
+      },
+      { name: 'ingresses', apiVersion: 'networking.k8s.io/v1', kind: 'Ingress' },
+    ],
     variables: [{ name: 'containers', expression: 'object.spec.containers' }],
     validations: [
       { name: 'run-as-non-root', expression: 'true', message: 'no root', messageExpression: '"no root"', reason: 'Forbidden', showValues: true },

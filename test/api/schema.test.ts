@@ -86,6 +86,7 @@ describe('a good resource is read', () => {
             { name: 'b', expression: 'true', showValues: false },
           ],
           auditAnnotations: [],
+          context: [],
           mutations: [],
           failurePolicy: 'Fail',
           enforcement: { environments: [], existingViolations: 'Allow' },

@@ -75,6 +75,14 @@ describe('a misspelt field is told in every expression of a policy', () => {
     expect(oneCheck(`${WRONG} == 1`, { matchConstraints: apps('deployments/status') })).toEqual([`spec.validations[0].expression: ${MESSAGE}`])
   })
 
+  test('of context, once for all kinds', () => {
+    const spec = { context: [{ name: 'maps', apiVersion: 'v1', kind: 'ConfigMap' }], matchConstraints: BOTH }
+    expect(oneCheck("context.maps.exists(m, m.date.max == '1')", spec)).toEqual([
+      'spec.validations[0].expression: `context.maps[]` has no field `date` in ConfigMap (did you mean `data`?)',
+    ])
+    expect(oneCheck("context.maps.filter(m, m.metadata.name == 'a').all(m, m.data.max == '1')", spec)).toEqual([])
+  })
+
   test('with its place', () => {
     const [issue] = fieldIssues(
       policy('p', { matchConstraints: DEPLOYMENTS, validations: [{ expression: 'object.spec.replica > 1' }] }),
@@ -135,17 +143,22 @@ describe('nothing is told', () => {
   })
 })
 
-test('a policy needs the schemas of what it names, and of its parameters', () => {
-  const spec = { matchConstraints: apps('deployments', 'deployments/scale', '*'), paramKind: { apiVersion: 'v1', kind: 'ConfigMap' } }
+test('a policy needs the schemas of what it names, of its parameters and of its context', () => {
+  const spec = {
+    matchConstraints: apps('deployments', 'deployments/scale', '*'),
+    paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+    context: [{ name: 'c', apiVersion: 'test.dev/v1', kind: 'Widget' }],
+  }
   const needs = schemaNeeds(policy('p', { ...spec, paramRef: { name: 'a', namespace: 'b', parameterNotFoundAction: 'Deny' } }), servedVersions)
   expect(needs).toEqual([
     { group: 'apps', version: 'v1', resource: 'deployments' },
     { group: 'apps', version: 'v1', resource: 'deployments/scale' },
     { group: '', version: 'v1', kind: 'ConfigMap' },
+    { group: 'test.dev', version: 'v1', kind: 'Widget' },
   ])
   const resource = { group: 'apps', version: 'v1', resource: 'deployments', kind: 'Deployment' }
-  expect(needs.map((need) => meetsNeed(need, resource))).toEqual([true, false, false])
-  expect(needs.map((need) => meetsNeed(need, { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap' }))).toEqual([false, false, true])
+  expect(needs.map((need) => meetsNeed(need, resource))).toEqual([true, false, false, false])
+  expect(needs.map((need) => meetsNeed(need, { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap' }))).toEqual([false, false, true, false])
 })
 
 describe('an OpenAPI document', () => {

@@ -27,16 +27,24 @@ cost. The engine is compared with Kubernetes' own on random expressions and obje
 | \`request\` | the request: \`operation\`, \`kind\`, \`resource\`, \`subResource\`, \`name\`, \`namespace\`, \`userInfo\`, \`dryRun\`, \`options\` and, for converted requests, \`requestKind\`, \`requestResource\`, \`requestSubResource\` | everywhere |
 | \`namespaceObject\` | the namespace of the request; null for cluster-scoped objects | everywhere |
 | \`params\` | the object that \`paramRef\` names; null where it may be missing | with \`paramKind\` |
+| \`context.x\` | the objects that the entry \`x\` of \`spec.context\` means, a list by namespace and name. Kubernetes' own policies have no such thing | with \`context\` |
 | \`variables.x\` | the value of \`spec.variables\`, computed at most once, when first read | after its declaration; not in match conditions |
 
-\`object\`, \`oldObject\` and \`params\` are of type \`dyn\`: nothing is known of their fields before they are read. \`request\` and \`namespaceObject\` are typed, and a variable keeps
+\`object\`, \`oldObject\` and \`params\` are of type \`dyn\`, and \`context.x\` of type \`list(dyn)\`: nothing is known of their fields before they are read. \`request\` and \`namespaceObject\` are typed, and a variable keeps
 the type of its expression as far as that is plain values, lists and maps. \`authorizer\` is known but refused in a Policy: each use would be a request to the API server in the middle of a decision.
 
 Validations and match conditions are of type \`bool\`, message expressions of type \`string\`, audit annotations of type \`string\` or \`null\`.
 
-Misspelt fields of \`object\`, \`oldObject\`, \`params\` and of variables that come from them are found by the schemas of the matched kinds, also inside \`has()\` and after \`.?\`:
+Misspelt fields of \`object\`, \`oldObject\`, \`params\`, \`context.x\` and of variables that come from them are found by the schemas of the matched kinds, also inside \`has()\` and after \`.?\`:
 as warnings at \`kubectl apply\`, in \`status.expressionWarnings\`, and by \`bylaw check --openapi FILE\` with documents from \`kubectl get --raw /openapi/v3/apis/apps/v1\`.
 Kinds that are matched by \`*\` are not looked up. A field that only some of the matched kinds have is told where the policy relies on it for all of them.
+
+## Context
+
+What the objects of \`context.x\` are is looked up in a cache, at once, when an expression first reads it. Where it is not known (the kind is not served, Bylaw may not list it, it was not read yet, there
+is more of it than is kept) the expression has an error there, as for a missing field: \`&&\`, \`||\`, \`all\` and \`exists\` may do without it, and a rule that cannot is not evaluated
+(\`ContextUnknown\`), for which \`failurePolicy\` decides. It is never an empty list. The objects are as they are stored, without \`metadata.managedFields\` and kubectl's last applied configuration; the object of an
+UPDATE or DELETE is among them in its old form. A cache is a moment behind: of two objects that are made at the same time neither may see the other.
 
 ## Since when
 
