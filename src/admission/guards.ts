@@ -14,6 +14,7 @@ import {
   SEVERITIES,
   type UserInfo,
 } from '../api/index.ts'
+import { idempotenceIssues } from '../decide/index.ts'
 import { type CompileIssue, type CompileOptions, compileException, compilePolicy, describeIssue, profileIssues, rankOfLevel } from '../rules/index.ts'
 import { denial } from './answer.ts'
 
@@ -110,7 +111,12 @@ async function guardPolicy(request: AdmissionRequest, object: KubernetesObject, 
   }
   const unread = await contextObjections(parsed.value, userInfo, dependencies)
   if (unread.length > 0) return denial(uid, unread.join('\n'))
-  const warnings = [...compiled.issues, ...profileIssues(compiled, dependencies.profile()), ...dependencies.fieldIssues(parsed.value)]
+  const warnings = [
+    ...compiled.issues,
+    ...profileIssues(compiled, dependencies.profile()),
+    ...idempotenceIssues(compiled),
+    ...dependencies.fieldIssues(parsed.value),
+  ]
   return allow(
     uid,
     warnings.map(({ path, message }) => oneLineWarning(`${path}: ${message}`)),

@@ -11,7 +11,7 @@ import {
   parseApiVersion,
   type Result,
 } from '../api/index.ts'
-import { type Correction, correct, type Decision, decide, type EvaluationInput, type SchemaReader } from '../decide/index.ts'
+import { type Correction, correct, type Decision, decide, type EvaluationInput, idempotenceIssues, type SchemaReader } from '../decide/index.ts'
 import { describeFailure, toCorrectionRecord, toCorrectionWarnings, toDecisionRecord, toLeafWarnings } from '../evidence/index.ts'
 import {
   ANNOTATIONS,
@@ -219,9 +219,13 @@ function compileOffline({ exception, object }: SourceException, now: Date) {
 
 function describeIssues(compiled: readonly CompiledPolicy[], ruleSet: RuleSet, { profile }: Workspace, schemas: SchemaCatalogue): string[] {
   return compiled.flatMap((policy) =>
-    [...policy.issues, ...profileIssues(policy, profile), ...conflictIssues(policy, ruleSet), ...fieldIssuesOf(policy, schemas)].map(
-      (issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`,
-    ),
+    [
+      ...policy.issues,
+      ...profileIssues(policy, profile),
+      ...conflictIssues(policy, ruleSet),
+      ...idempotenceIssues(policy),
+      ...fieldIssuesOf(policy, schemas),
+    ].map((issue) => `${issue.severity}: Policy ${issue.policy}: ${describeIssue(issue)}`),
   )
 }
 

@@ -1,5 +1,6 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
 import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
+import { idempotenceIssues } from '../decide/index.ts'
 import type { PolicyCounters, WaiverCount } from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
@@ -94,6 +95,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
           ...compiled.issues.filter(({ severity }) => severity === 'warning'),
           ...profileIssues(compiled, context.ruleSet.profile),
           ...conflictIssues(compiled, context.ruleSet),
+          ...idempotenceIssues(compiled),
           ...context.fieldIssues(compiled.policy),
         ]
   const isAtRevision = policy !== undefined && policy.revision === compiled?.revision

@@ -17,6 +17,7 @@ export {
   type Violation,
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
+export { idempotenceIssues } from './idempotence.ts'
 export type { ContextReader, ContextState, EvaluationInput, ParamReader, ParamState, SchemaReader } from './input.ts'
 export type { PatchOperation } from './json-diff.ts'
 export { selectParams } from './select-params.ts'

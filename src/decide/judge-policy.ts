@@ -180,7 +180,8 @@ class PolicyJudgement {
       const context = this.#mutationContext(bind, this.#budget, view)
       const next = applyMutations(mutations, object, context)
       if (!next.ok) return next
-      const isStable = (made?.isStable ?? true) && isIdempotent(mutations, next.value, context)
+      const again = this.#matchConditions(bind(next.value))
+      const isStable = (made?.isStable ?? true) && ((!again.ok && again.error.kind === 'false') || isIdempotent(mutations, next.value, context))
       made = { object: next.value, isStable }
     }
     return ok(made)

@@ -9,6 +9,7 @@ export type CompileIssueCode =
   | 'UnusedContext'
   | 'ForbiddenCorrection'
   | 'ConflictingCorrection'
+  | 'NotIdempotent'
   | 'NotYetSupported'
 
 /** A mistake in a policy, or something about it that its author should know. Data, not an exception: one never hides the next. */

@@ -141,6 +141,12 @@ describe('a correction', () => {
       { object: configMap({ x: '1' }) },
       ['p corrected /data/x diverges'],
     ],
+    [
+      'that a match condition keeps from being made again does not diverge',
+      onConfigMaps('p', set('/data/x', "object.data.x + '!'"), { matchConditions: [{ name: 'once', expression: "!object.data.x.endsWith('!')" }] }),
+      { object: configMap({ x: '1' }) },
+      ['p corrected /data/x'],
+    ],
   ])('%s', (_name, policy, attempt, expected) => {
     expect(told(correctWith([policy], attempt))).toEqual(expected)
   })
