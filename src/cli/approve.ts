@@ -7,8 +7,8 @@ export interface ExceptionClient {
   find(namespace: string, name: string): Promise<KubernetesObject | undefined>
   /** Those of one namespace, or of all. */
   list(namespace: string | undefined): Promise<readonly KubernetesObject[]>
-  /** A merge patch, of the object as it was read only; throws with the API server's words where it is refused. */
-  patch(object: KubernetesObject, patch: unknown, isDryRun: boolean): Promise<KubernetesObject>
+  /** A merge patch, of the object as it was read only; throws with the API server's words where it is refused, and tells its warnings. */
+  patch(object: KubernetesObject, patch: unknown, isDryRun: boolean, onWarning: (text: string) => void): Promise<KubernetesObject>
 }
 
 export interface ApproveOptions {
@@ -40,13 +40,19 @@ async function approveOne(
   const { resourceVersion } = object.metadata
   // An annotation that stands already would count as absent: it is a new act that approves.
   const isRepeated = object.metadata.annotations?.[ANNOTATIONS.approve] === digest
+  const warnings: string[] = []
+  const warn = (text: string): void => {
+    warnings.push(text)
+  }
   try {
-    const read = isRepeated ? await client.patch(object, { metadata: { resourceVersion, annotations: { [ANNOTATIONS.approve]: null } } }, isDryRun) : object
+    const read = isRepeated
+      ? await client.patch(object, { metadata: { resourceVersion, annotations: { [ANNOTATIONS.approve]: null } } }, isDryRun, () => undefined)
+      : object
     const patch = { metadata: { resourceVersion: isDryRun ? resourceVersion : read.metadata.resourceVersion, annotations: { [ANNOTATIONS.approve]: digest } } }
-    const written = isDryRun && isRepeated ? object : await client.patch(read, patch, isDryRun)
+    const written = isDryRun && isRepeated ? object : await client.patch(read, patch, isDryRun, warn)
     const isStamped = written.metadata.annotations?.[ANNOTATIONS.approval] !== undefined
     if (!isStamped) return { isApproved: false, text: `${name}: written, but not stamped: is Bylaw running?` }
-    return { isApproved: true, text: `${name}: ${isDryRun ? 'would be approved' : 'approved'}: ${describe(object)}` }
+    return { isApproved: true, text: `${name}: ${isDryRun ? 'would be approved' : 'approved'}: ${[describe(object), ...warnings].join('\n  ')}` }
   } catch (error) {
     return { isApproved: false, text: `${name}: ${error instanceof Error ? error.message : String(error)}` }
   }

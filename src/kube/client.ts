@@ -17,6 +17,8 @@ export interface KubeRequest {
   readonly timeoutMs?: number
   /** A longer answer is given up; no limit unless said otherwise. */
   readonly limitBytes?: number
+  /** Told each warning of the API server. */
+  readonly onWarning?: (text: string) => void
 }
 
 interface RawResponse {
@@ -42,6 +44,12 @@ function messageOf(text: string): string {
 
 /** An answer was longer than the request allowed. */
 export class TooLong extends Error {}
+
+/** The text of a `Warning` header, such as `299 - "text"`; its bytes are UTF-8. */
+function warningIn(header: string): string {
+  const quoted = /^[0-9]{3} \S+ "((?:[^"\\]|\\.)*)"/.exec(Buffer.from(header, 'latin1').toString('utf8'))?.[1]
+  return quoted?.replace(/\\(.)/g, '$1') ?? header
+}
 
 /** Speaks JSON with the API server over kept connections; every failure is an OperationalError. */
 export class KubeClient {
@@ -91,6 +99,7 @@ export class KubeClient {
     accept,
     timeoutMs = DEFAULT_TIMEOUT_MS,
     limitBytes = Number.POSITIVE_INFINITY,
+    onWarning = () => undefined,
   }: KubeRequest): Promise<RawResponse> {
     const options: RequestOptions = {}
     await this.#config.applyToHTTPSOptions(options)
@@ -110,6 +119,7 @@ export class KubeClient {
       const { hostname, port } = this.#server
       const target = { ...options, headers, method, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${base}${path}` }
       const request = send({ ...target, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
+        for (const header of response.headersDistinct['warning'] ?? []) onWarning(warningIn(header))
         const chunks: Buffer[] = []
         let bytes = 0
         response.on('data', (chunk: Buffer) => {

@@ -21,13 +21,14 @@ export class KubeExceptions {
     return items.map((item: unknown) => (isRecord(item) ? { apiVersion: 'bylaw.dev/v1', kind: 'PolicyException', ...item } : item)).filter(isKubernetesObject)
   }
 
-  patch({ metadata }: KubernetesObject, patch: unknown, isDryRun: boolean): Promise<KubernetesObject> {
+  patch({ metadata }: KubernetesObject, patch: unknown, isDryRun: boolean, onWarning: (text: string) => void): Promise<KubernetesObject> {
     const path = resourcePath({ ...EXCEPTIONS, namespace: metadata.namespace, name: metadata.name })
     return this.#client.sendForObject({
       method: 'PATCH',
       path: `${path}${isDryRun ? '?dryRun=All' : ''}`,
       body: patch,
       contentType: 'application/merge-patch+json',
+      onWarning,
     })
   }
 }

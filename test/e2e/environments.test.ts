@@ -222,11 +222,6 @@ describe('the label that puts a namespace into an environment', () => {
     expect((await scene.submit(namespace('born-3', 'dev'), { as: 'mover' })).status).toBe(201)
   })
 
-  test('cannot be changed by whoever may do everything in the namespace itself', async () => {
-    const { status, body } = await DOORS['a patch of the namespace']('tenant', 'dev', 'tenant')
-    expect({ status, message: at(body, 'message') }).toEqual({ status: 403, message: REFUSAL('prod', 'dev', '`prod` and `dev`', 'tenant') })
-  })
-
   describe('while Bylaw is dead', () => {
     let name = ''
     beforeAll(async () => {

@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import { TENANT_NAMESPACE, type User } from '../controlplane/users.ts'
+import { runApprove } from '../support/approve.ts'
 import { type Answer, at, pod, policyOf, SCENE_MS, Scene, TEST_MS } from './scene.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const POLICY = policyOf('no-root', 'object.spec.?securityContext.?runAsNonRoot.orValue(false) == true')
 const OTHER = policyOf('no-latest', "object.spec.containers.all(c, !c.image.endsWith(':latest'))")
 const EXCEPTIONS = { apiGroups: ['bylaw.dev'], resources: ['policyexceptions'], verbs: ['get', 'list', 'patch', 'create', 'update', 'delete'] }
@@ -46,14 +44,7 @@ function exception(name: string, spec: Json = {}, metadata: Json = {}): Json {
 const attempt = (name: string, namespace = TENANT_NAMESPACE): Promise<Answer> => scene.submit(pod(namespace, name), { isDryRun: true })
 
 /** `bylaw approve`, as a process of its own. */
-function approve(user: string, ...args: readonly string[]): Promise<{ readonly code: number; readonly text: string }> {
-  const command = ['--disable-warning=ExperimentalWarning', join(ROOT, 'src/main.ts'), 'approve', '--kubeconfig', scene.plane.kubeconfigFor(user), ...args]
-  return new Promise((resolve) => {
-    execFile(join(ROOT, 'node_modules/.bin/node'), command, (error, stdout, stderr) => {
-      resolve({ code: typeof error?.code === 'number' ? error.code : 0, text: `${stdout}${stderr}` })
-    })
-  })
-}
+const approve = (user: string, ...args: readonly string[]) => runApprove(scene.plane.kubeconfigFor(user), args)
 
 const annotate = (name: string, annotations: Json, as: string): Promise<Answer> =>
   scene.submit({ apiVersion: 'bylaw.dev/v1', kind: 'PolicyException', metadata: { name, namespace: TENANT_NAMESPACE, annotations } }, { method: 'PATCH', as })
@@ -164,105 +155,6 @@ describe('an exception', () => {
         const { status, warnings } = await scene.submit(made, { as: controller, isDryRun: true })
         return status === 201 && warnings.length === 0
       })
-    },
-    TEST_MS,
-  )
-})
-
-describe('a tenant who may do everything in his namespace', () => {
-  const approvalOf = (object: unknown): unknown => at(object, 'metadata', 'annotations', 'bylaw.dev/approval')
-
-  test(
-    'may not approve, whatever digest he writes',
-    async () => {
-      const asked = exception('own')
-      await scene.put(asked, { as: 'tenant' })
-      const { code, text } = await approve('tenant', 'own', '-n', TENANT_NAMESPACE)
-      expect({ code, isRefused: text.includes('needs the verb `except` on `policies.bylaw.dev` `no-root`, which `tenant` does not have') }).toEqual({
-        code: 1,
-        isRefused: true,
-      })
-      expect((await attempt('own-1')).status).toBe(403)
-    },
-    TEST_MS,
-  )
-
-  test(
-    'may not make a stamp, nor use one of another exception',
-    async () => {
-      const forged = exception('forged', {}, { annotations: { 'bylaw.dev/approval': '{"approver":"boss","mac":"00"}' } })
-      await scene.put(forged, { as: 'tenant' })
-      expect(approvalOf(await scene.read(forged))).toBeUndefined()
-      const good = exception('good')
-      await scene.put(good, { as: 'tenant' })
-      await approve('security', 'good', '-n', TENANT_NAMESPACE)
-      const stamp = approvalOf(await scene.read(good))
-      expect(typeof stamp).toBe('string')
-      const copied = exception('copied', {}, { annotations: { 'bylaw.dev/approval': stamp } })
-      await scene.put(copied, { as: 'tenant' })
-      expect(approvalOf(await scene.read(copied))).toBeUndefined()
-      expect((await attempt('copied-1')).status).toBe(403)
-    },
-    TEST_MS,
-  )
-
-  test(
-    'may not bring back an approval that was revoked by deletion, whether or not Bylaw is there',
-    async () => {
-      const revoked = exception('revoked')
-      await scene.put(revoked, { as: 'tenant' })
-      await approve('security', 'revoked', '-n', TENANT_NAMESPACE)
-      await untilAdmitted('revoked-1')
-      const stamp = approvalOf(await scene.read(revoked))
-      await scene.submit(revoked, { method: 'DELETE' })
-      const again = {
-        ...revoked,
-        metadata: { name: 'revoked', namespace: TENANT_NAMESPACE, annotations: { 'bylaw.dev/approval': stamp } },
-      }
-      await scene.put(again, { as: 'tenant' })
-      expect(approvalOf(await scene.read(again))).toBeUndefined()
-      await scene.until('it to be pending', async () => (await attempt('revoked-1')).message.includes('it is pending, nobody has approved it'))
-      await scene.submit(again, { method: 'DELETE' })
-      await scene.killBylaw()
-      await scene.put(again, { as: 'tenant' })
-      await scene.startBylaw()
-      await scene.until('it to be pending', async () =>
-        (await attempt('revoked-1')).message.includes('it is pending, its approval is not from Bylaw, or not for it'),
-      )
-    },
-    TEST_MS,
-  )
-
-  test(
-    'gains nothing from a stamp that was written while Bylaw was away',
-    async () => {
-      await scene.killBylaw()
-      const absent = exception('absent', {}, { annotations: { 'bylaw.dev/approval': '{"approver":"boss","approvedAt":"2026-01-01T00:00:00Z","mac":"00"}' } })
-      await scene.put(absent, { as: 'tenant' })
-      await scene.startBylaw()
-      const { status, message } = await attempt('absent-1')
-      expect({ status, isTold: message.includes('it is pending, its approval is not from Bylaw') }).toEqual({ status: 403, isTold: true })
-    },
-    TEST_MS,
-  )
-
-  test(
-    'gains nothing from a status set by hand',
-    async () => {
-      const asked = exception('by-hand')
-      await scene.put(asked, { as: 'tenant' })
-      await scene.submit({ ...asked, status: { phase: 'Active' } }, { as: 'tenant', method: 'PATCH', subResource: 'status' })
-      expect((await attempt('by-hand-1')).status).toBe(403)
-    },
-    TEST_MS,
-  )
-
-  test(
-    'may not reach into another namespace',
-    async () => {
-      const match = { resources: [{ kinds: ['Pod'], names: ['reach-*'] }], namespaces: ['*'] }
-      const { status, message } = await scene.submit(exception('reach', { match }), { as: 'tenant' })
-      expect({ status, isTold: message.includes('spec.match.namespaces: allowed in `bylaw-system` only') }).toEqual({ status: 403, isTold: true })
     },
     TEST_MS,
   )
