@@ -1,9 +1,7 @@
 import { OperationalError } from './api/index.ts'
 import { type ClusterFlags, type ExceptionClient, runProgram } from './cli/index.ts'
 import { KubeClient, KubeExceptions, loadKubeConfig } from './kube/index.ts'
-import { runOperator, UsageError } from './operator/index.ts'
-
-const VERSION = '0.1.0'
+import { runOperator, UsageError, VERSION } from './operator/index.ts'
 
 const exceptionClient = ({ kubeconfig: file, context }: ClusterFlags): ExceptionClient =>
   new KubeExceptions(new KubeClient(loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })))

@@ -1,10 +1,13 @@
-import type { AdmissionResponse } from '../api/index.ts'
+import type { AdmissionResponse, Operation } from '../api/index.ts'
+import type { ReviewEffect } from '../evidence/index.ts'
 
 /** What the HTTPS door sends back: an AdmissionReview with status 200, or a plain HTTP error that leaves the decision to the registration's failure policy. */
 export interface Answer {
   readonly status: number
   readonly contentType: 'application/json' | 'text/plain'
   readonly body: string
+  /** What was decided, for the clock of those who answer. */
+  readonly decided?: { readonly operation: Operation; readonly effect: ReviewEffect }
 }
 
 /** Wraps a response for the API server. */

@@ -1,15 +1,6 @@
-import { type AdmissionRequest, type AdmissionResponse, canonicalJson, parseAdmissionReview, parseJson } from '../api/index.ts'
-import {
-  type ContextReader,
-  type Correction,
-  correct,
-  type Decision,
-  decide,
-  type EvaluationInput,
-  type ParamReader,
-  type SchemaReader,
-} from '../decide/index.ts'
-import { toCorrectionWarnings, toDenialMessage, toWarnings, type UndecidedReason } from '../evidence/index.ts'
+import { type AdmissionRequest, type AdmissionResponse, canonicalJson, parseAdmissionReview, parseJson, type Operation } from '../api/index.ts'
+import { type ContextReader, type Correction, correct, type Decision, decide, type EvaluationInput, type ParamReader, type SchemaReader } from '../decide/index.ts'
+import { toCorrectionWarnings, toDenialMessage, toWarnings, type UndecidedReason, type ReviewEffect } from '../evidence/index.ts'
 import { isNamespaceObject, type Lane, type NamespaceState, type RuleSet } from '../rules/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 
@@ -45,7 +36,7 @@ export interface ReviewRecorder {
   recordDecision(decision: Decision, request: AdmissionRequest, decisionId: string): void
   recordCorrection(correction: Correction, request: AdmissionRequest, correctionId: string): void
   recordUndecided(reason: UndecidedReason, failureClass: FailureClass): void
-  recordDuration(seconds: number): void
+  recordDuration(seconds: number, operation: Operation, effect: ReviewEffect): void
 }
 
 /** Answers for a request that could not be decided: an entry of class `fail` refuses by an HTTP error, one of class `ignore` lets pass, and says so. */
@@ -100,11 +91,11 @@ function judge(
     if (route.act === 'mutate') {
       const correction = correct(ruleSet, input)
       recorder.recordCorrection(correction, request, decisionId)
-      return reviewAnswer(toCorrectingResponse(request.uid, correction, decisionId))
+      return { ...reviewAnswer(toCorrectingResponse(request.uid, correction, decisionId)), decided: { operation: request.operation, effect: 'correct' } }
     }
     const decision = decide(ruleSet, input)
     recorder.recordDecision(decision, request, decisionId)
-    return reviewAnswer(toResponse(request.uid, decision, decisionId))
+    return { ...reviewAnswer(toResponse(request.uid, decision, decisionId)), decided: { operation: request.operation, effect: decision.effect } }
   } catch (error) {
     // Not a rule that failed, but a defect of ours: it must neither pass silently nor end the process.
     const name = error instanceof Error ? error.name : 'unknown'

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { type AdmissionRequest, type AdmissionResponse, parseAdmissionReview, parseJson } from '../api/index.ts'
-import type { UndecidedReason } from '../evidence/index.ts'
+import type { DoorLoad, UndecidedReason } from '../evidence/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 import { type ApprovalDependencies, stampException } from './approval.ts'
 import { stampBreakGlass } from './break-glass.ts'
@@ -103,6 +103,11 @@ export class AdmissionServer {
     this.#server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' })
   }
 
+  /** What waits here now. */
+  load(): DoorLoad {
+    return { waiting: this.#waiting.length, inFlight: this.#reviews, heldBytes: this.#heldBytes }
+  }
+
   /** Lets go of connections one answer after the other, then stops to accept new ones, lets what is under way finish, and closes. */
   async close(): Promise<void> {
     this.#isDraining = true
@@ -129,7 +134,7 @@ export class AdmissionServer {
       respond(request, response, refused)
       return
     }
-    this.#readBody(request, response, route, (body) => {
+    this.#readBody(request, response, route, arrivedMs, (body) => {
       if (route !== undefined) return this.#answerReview(body, route, arrivedMs)
       return guard === undefined ? errorAnswer(404, 'no such path') : answerGuard(body, guard)
     })
@@ -171,13 +176,17 @@ export class AdmissionServer {
   }
 
   #answerReview(body: string, route: Route, arrivedMs: number): Answer | Promise<Answer> {
-    const { review: dependencies } = this.#options
-    const answer = review(body, route, arrivedMs, dependencies)
-    dependencies.recorder.recordDuration((dependencies.clock.elapsedMs() - arrivedMs) / 1000)
-    return answer
+    return review(body, route, arrivedMs, this.#options.review)
   }
 
-  #readBody(request: IncomingMessage, response: ServerResponse, route: Route | undefined, answer: (body: string) => Answer | Promise<Answer>): void {
+  #readBody(
+    request: IncomingMessage,
+    response: ServerResponse,
+    route: Route | undefined,
+    arrivedMs: number,
+    answer: (body: string) => Answer | Promise<Answer>,
+  ): void {
+    const { recorder, clock } = this.#options.review
     const chunks: Buffer[] = []
     let size = 0
     let isRead = false
@@ -186,6 +195,8 @@ export class AdmissionServer {
     const finish = (made: Answer): void => {
       release()
       respond(request, response, made)
+      const { decided } = made
+      if (decided !== undefined) recorder.recordDuration((clock.elapsedMs() - arrivedMs) / 1000, decided.operation, decided.effect)
     }
     const release = (): void => {
       if (isDone) return

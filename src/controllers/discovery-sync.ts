@@ -42,6 +42,11 @@ export class DiscoverySync {
 
   readonly isNamespaced = (group: string, resource: string): boolean | undefined => this.#byName.get(`${group}/${resource}`)?.isNamespaced
 
+  /** Everything that is served. */
+  resources(): readonly DiscoveredResource[] {
+    return this.#resources
+  }
+
   readonly findKind = (group: string, version: string, kind: string): DiscoveredResource | undefined => {
     const found = this.#resources.find((resource) => resource.group === group && resource.kind === kind && resource.versions.includes(version))
     if (found === undefined) this.#loop.request(REFRESH_MS / 10)

@@ -7,6 +7,7 @@ export { type EventDraft, EventWriter } from './event-writer.ts'
 export { LeaseSync } from './lease-sync.ts'
 export { NamespaceSync } from './namespace-sync.ts'
 export { ParamSync } from './param-sync.ts'
+export { lifetimeOf } from './policy-status.ts'
 export { type ExceptionState, type PolicyState, PolicySync, type PolicySyncOptions } from './policy-sync.ts'
 export {
   breakGlassWebhook,

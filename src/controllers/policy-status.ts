@@ -1,8 +1,8 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
 import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
 import { idempotenceIssues } from '../decide/index.ts'
-import type { PolicyCounters, WaiverCount } from '../evidence/index.ts'
-import type { CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
+import type { PolicyCounters, WaiverCount, ExceptionLifetime } from '../evidence/index.ts'
+import type { CompileIssue, EnforcedPolicy, RuleSet, CompiledException } from '../rules/index.ts'
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
 
@@ -130,6 +130,21 @@ export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean
   return isEqualJson(rest(a), rest(b))
 }
 
+/** When an exception ends for the last of its policies, in milliseconds. */
+function endOf(compiled: CompiledException, { policies }: RuleSet): number {
+  const ends = compiled.exception.spec.policies.map(({ name }) => {
+    const policy = policies.find(({ identity }) => identity.name === name)
+    return effectiveExpiryMs(compiled, policy === undefined ? Number.POSITIVE_INFINITY : durationMs(policy.policy.spec.exceptions.maxDuration))
+  })
+  return Math.max(...ends)
+}
+
+/** What the clock need not tell of an exception. */
+export function lifetimeOf({ compiled, issues }: ExceptionState, ruleSet: RuleSet): ExceptionLifetime {
+  if (compiled === undefined || issues.length > 0) return { state: 'invalid', endMs: 0 }
+  return { state: compiled.approval.kind, endMs: endOf(compiled, ruleSet) }
+}
+
 /** The status of an exception: where it stands by the clock, what it waived, and why it does not count where it does not. */
 export function toExceptionStatus(
   { object, compiled, issues }: ExceptionState,
@@ -143,13 +158,10 @@ export function toExceptionStatus(
     return { observedGeneration: generation, phase: 'Invalid', conditions: end([{ type: 'Approved', status: 'False', reason: 'Invalid', message }]) }
   }
   const { approval, exception } = compiled
-  const policies = exception.spec.policies.map(({ name }) => ruleSet.policies.find(({ identity }) => identity.name === name))
-  const ends = policies.map((policy) =>
-    effectiveExpiryMs(compiled, policy === undefined ? Number.POSITIVE_INFINITY : durationMs(policy.policy.spec.exceptions.maxDuration)),
-  )
-  const endMs = Math.max(...ends)
+  const endMs = endOf(compiled, ruleSet)
   const isExpired = endMs <= now.getTime()
-  const missing = exception.spec.policies.filter((_policy, index) => policies[index] === undefined).map(({ name }) => `there is no policy \`${name}\``)
+  const known = new Set(ruleSet.policies.map(({ identity }) => identity.name))
+  const missing = exception.spec.policies.filter(({ name }) => !known.has(name)).map(({ name }) => `there is no policy \`${name}\``)
   const approved: ConditionDraft =
     approval.kind === 'approved'
       ? {

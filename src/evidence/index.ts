@@ -2,6 +2,7 @@ export { type CorrectionRecord, toCorrectionRecord } from './correction-record.t
 export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation, type WaiverCount } from './decision-counts.ts'
 export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
 export { type LogFields, type Logger, makeLogger } from './logger.ts'
-export type { UndecidedReason } from './metrics/admission-metrics.ts'
+export type { DoorLoad, ReviewEffect, UndecidedReason } from './metrics/admission-metrics.ts'
 export { Metrics } from './metrics/metrics.ts'
+export type { ExceptionLifetime } from './metrics/rule-set-metrics.ts'
 export { describeFailure, toCorrectionWarnings, toDenialMessage, toLeafWarnings, toWarnings } from './sentences.ts'

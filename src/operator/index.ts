@@ -1,2 +1,3 @@
 export { UsageError } from './load-config.ts'
 export { runOperator } from './run.ts'
+export { VERSION } from './version.ts'

@@ -13,6 +13,7 @@ import {
   EventWriter,
   type KeyPair,
   LeaseSync,
+  lifetimeOf,
   NamespaceSync,
   ParamSync,
   PolicySync,
@@ -26,7 +27,8 @@ import { DecisionCounter, type Logger, Metrics, makeLogger } from '../evidence/i
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
 import { Recorder } from './recorder.ts'
-import { servingCertificate } from './serving-certificate.ts'
+import { endOfCertificate, servingCertificate } from './serving-certificate.ts'
+import { VERSION } from './version.ts'
 
 const OPERATOR_NAME = 'bylaw-operator'
 /** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
@@ -64,6 +66,7 @@ export class BylawOperator {
   readonly #store = new RuleSetStore()
   readonly #stops: (() => Promise<void> | void)[] = []
   #kubernetesMinor: number | undefined
+  #certificateEndMs = 0
   #isListening = false
   #isStopping = false
   #decisions = 0
@@ -89,6 +92,8 @@ export class BylawOperator {
     await this.#serveHealth()
     await this.#readKubernetesVersion()
     await this.#ensureNamespace()
+    const celDialect = this.#kubernetesMinor === undefined ? '' : `1.${this.#kubernetesMinor}`
+    this.#metrics.cluster.recordBuild({ version: VERSION, node: process.version, celDialect })
     const cluster = this.#cluster
     const logger = this.#logger
     const now = (): Date => new Date()
@@ -157,6 +162,8 @@ export class BylawOperator {
       logger,
       onRuleSet: (ruleSet) => {
         this.#metrics.recordRuleSet(ruleSet)
+        this.#metrics.ruleSet.recordExceptions(policies.exceptions().map((state) => lifetimeOf(state, ruleSet)))
+        void this.#metrics.coverage.count(discovery.resources(), ruleSet)
         this.#tellBreakGlass(ruleSet, events)
         if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
         status.request()
@@ -198,18 +205,18 @@ export class BylawOperator {
       () => this.#watching.stop(),
     )
     lease.start()
-    const certificate = await certificates.start((pair) => server?.replaceCertificate(pair))
-    const server: AdmissionServer = this.#admissionServer(
-      certificate,
-      certificates.digestKey,
-      discovery,
-      namespaces,
-      params,
-      contexts,
-      policies,
-      schemas,
-      events,
-    )
+    const certificate = await certificates.start((pair) => {
+      server?.replaceCertificate(pair)
+      this.#certificateEndMs = endOfCertificate(pair.cert)
+    })
+    this.#certificateEndMs = endOfCertificate(certificate.cert)
+    this.#metrics.cluster.observe(() => ({
+      isReady: this.#notReadyReason() === undefined,
+      isLeader: lease.isLeader,
+      certificateEndMs: this.#certificateEndMs,
+    }))
+    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, discovery, namespaces, params, contexts, policies, schemas, events)
+    this.#metrics.admission.observeDoor(() => server.load())
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
     // What stops first: the Lease is free for another replica while this one still answers.

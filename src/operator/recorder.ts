@@ -1,8 +1,8 @@
 import type { ReviewRecorder } from '../admission/index.ts'
-import type { AdmissionRequest } from '../api/index.ts'
+import type { AdmissionRequest, Operation } from '../api/index.ts'
 import type { EventWriter, NamespaceSync } from '../controllers/index.ts'
 import type { Correction, Decision } from '../decide/index.ts'
-import type { DecisionCounter, Metrics, UndecidedReason } from '../evidence/index.ts'
+import type { DecisionCounter, Metrics, ReviewEffect, UndecidedReason } from '../evidence/index.ts'
 
 export interface RecorderParts {
   readonly metrics: Metrics
@@ -25,23 +25,23 @@ export class Recorder implements ReviewRecorder {
   recordDecision(decision: Decision, request: AdmissionRequest): void {
     const { metrics, counter } = this.#parts
     const { namespace, kind, dryRun } = request
-    metrics.recordDecision(decision, dryRun)
+    metrics.recordDecision(decision, request)
     if (decision.outcomes.length === 0) return
     counter.record(decision, { namespace, kind: kind.kind, name: shownName(request), isDryRun: dryRun })
     this.#tellUnknownEnvironment(decision, namespace)
   }
 
-  recordCorrection(correction: Correction, { dryRun }: AdmissionRequest): void {
-    this.#parts.metrics.recordCorrection(correction, dryRun)
-    this.#parts.counter.recordCorrection(correction, { isDryRun: dryRun })
+  recordCorrection(correction: Correction, request: AdmissionRequest): void {
+    this.#parts.metrics.recordCorrection(correction, request)
+    this.#parts.counter.recordCorrection(correction, { isDryRun: request.dryRun })
   }
 
   recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
     this.#parts.metrics.admission.recordUndecided(reason, failureClass)
   }
 
-  recordDuration(seconds: number): void {
-    this.#parts.metrics.admission.recordDuration(seconds)
+  recordDuration(seconds: number, operation: Operation, effect: ReviewEffect): void {
+    this.#parts.metrics.admission.recordDuration(seconds, operation, effect)
   }
 
   #tellUnknownEnvironment({ environment }: Decision, namespace: string): void {

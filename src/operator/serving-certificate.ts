@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Config } from '../api/index.ts'
 import { CertificateSync, type CertificateSyncOptions, type KeyPair } from '../controllers/index.ts'
@@ -23,6 +23,9 @@ interface Files {
   readonly keyFile: string
   readonly caFile: string
 }
+
+/** When a certificate ends, in milliseconds. */
+export const endOfCertificate = (cert: string): number => Date.parse(new X509Certificate(cert).validTo)
 
 /** A certificate that others keep in files; looked at once a minute. */
 function certificateFromFiles({ certFile, keyFile, caFile }: Files, onBundle: () => void): ServingCertificate {

@@ -35,8 +35,8 @@ describe('a correction', () => {
   test('shows in the metrics by policy, environment and what became of it', async () => {
     const metrics = new Metrics()
     metrics.recordRuleSet(ruleSetOf(policies))
-    metrics.recordCorrection(correction, false)
-    metrics.recordCorrection(correction, true)
+    metrics.recordCorrection(correction, { dryRun: false })
+    metrics.recordCorrection(correction, { dryRun: true })
     const { text } = await metrics.expose()
     expect(text).toContain('bylaw_corrections_total{policy="works",environment="prod",outcome="corrected"} 1')
     expect(text).toContain('bylaw_corrections_total{policy="fails",environment="prod",outcome="notCorrected"} 1')

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { DecisionCounter, Metrics } from '../../src/evidence/index.ts'
+import { DecisionCounter } from '../../src/evidence/index.ts'
 import { configMap, judge, namespaceObject, policy, requestOf, ruleSet } from '../doors/build.ts'
 
 const HAS_A = policy('has-a', {
@@ -63,63 +63,5 @@ describe('the counters of a policy', () => {
     counter.record(DENIED, SUBJECT)
     counter.keepOnly(new Set(['elsewhere']))
     expect(counter.countersOf('has-a').counts.denied).toBe(0)
-  })
-})
-
-async function lines(metrics: Metrics, name: string): Promise<readonly string[]> {
-  const { text } = await metrics.expose()
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .sort()
-}
-
-describe('metrics', () => {
-  test('are there from the start, at zero', async () => {
-    const metrics = new Metrics()
-    metrics.recordRuleSet(RULES)
-    expect(await lines(metrics, 'bylaw_decisions_total')).toEqual(
-      ['allow', 'deny', 'warn'].flatMap((effect) => ['false', 'true'].map((dryRun) => `bylaw_decisions_total{effect="${effect}",dry_run="${dryRun}"} 0`)),
-    )
-    const series = ['elsewhere', 'has-a'].flatMap((name) =>
-      ['dev', 'prod', 'staging', 'unknown'].flatMap((environment) =>
-        ['allow', 'deny', 'warn'].map((effect) => `bylaw_policy_decisions_total{policy="${name}",environment="${environment}",effect="${effect}"} 0`),
-      ),
-    )
-    expect(await lines(metrics, 'bylaw_policy_decisions_total')).toEqual(series)
-    expect((await lines(metrics, 'bylaw_reviews_undecided_total')).length).toBe(12)
-    expect(await lines(metrics, 'bylaw_policies')).toEqual(['bylaw_policies{state="compiled"} 2', 'bylaw_policies{state="invalid"} 0'])
-    expect(await lines(metrics, 'bylaw_rule_set_info')).toEqual([`bylaw_rule_set_info{revision="${RULES.revision}"} 1`])
-  })
-
-  test('count a decision once for each policy that judged, dry runs apart', async () => {
-    const metrics = new Metrics()
-    for (const decision of [DENIED, WARNED, ALLOWED, ERROR]) metrics.recordDecision(decision, false)
-    metrics.recordDecision(DENIED, true)
-    const counted = async (name: string) => (await lines(metrics, name)).filter((line) => !line.endsWith(' 0'))
-    expect(await counted('bylaw_decisions_total')).toEqual([
-      'bylaw_decisions_total{effect="allow",dry_run="false"} 1',
-      'bylaw_decisions_total{effect="deny",dry_run="false"} 2',
-      'bylaw_decisions_total{effect="deny",dry_run="true"} 1',
-      'bylaw_decisions_total{effect="warn",dry_run="false"} 1',
-    ])
-    expect(await counted('bylaw_policy_decisions_total')).toEqual([
-      'bylaw_policy_decisions_total{policy="has-a",environment="prod",effect="allow"} 1',
-      'bylaw_policy_decisions_total{policy="has-a",environment="prod",effect="deny"} 1',
-      'bylaw_policy_decisions_total{policy="has-a",environment="staging",effect="warn"} 1',
-      'bylaw_policy_decisions_total{policy="has-a",environment="unknown",effect="deny"} 1',
-    ])
-    expect(await counted('bylaw_rule_errors_total')).toEqual(['bylaw_rule_errors_total{code="EvaluationFailed"} 1'])
-    expect(await counted('bylaw_environment_unknown_total')).toEqual(['bylaw_environment_unknown_total{reason="NamespaceUnknown"} 1'])
-  })
-
-  test('know the revision in force alone', async () => {
-    const metrics = new Metrics()
-    metrics.recordRuleSet(RULES)
-    const broken = policy('broken', { validations: [{ name: 'a', expression: 'object.' }] })
-    const next = ruleSet([HAS_A, broken])
-    metrics.recordRuleSet(next)
-    expect(await lines(metrics, 'bylaw_rule_set_info')).toEqual([`bylaw_rule_set_info{revision="${next.revision}"} 1`])
-    expect(await lines(metrics, 'bylaw_policies')).toEqual(['bylaw_policies{state="compiled"} 1', 'bylaw_policies{state="invalid"} 1'])
   })
 })

@@ -1,70 +1,79 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
-import type { Decision, Effect, EvaluationErrorCode } from '../../decide/index.ts'
+import type { AdmissionRequest, Operation } from '../../api/index.ts'
+import type { Decision, Effect } from '../../decide/index.ts'
+import type { Cell, Distribution, Families, SeriesFamily } from './series.ts'
 
 /** Why a review ended without a decision. */
 export type UndecidedReason = 'notReady' | 'shed' | 'badRequest' | 'internalError' | 'tooLarge' | 'timedOut'
 
+/** What an answered review was: a decision by its effect, or a call for a correction. */
+export type ReviewEffect = Effect | 'correct'
+
+/** What waits at the door at one moment. */
+export interface DoorLoad {
+  readonly waiting: number
+  readonly inFlight: number
+  readonly heldBytes: number
+}
+
 const EFFECTS: readonly Effect[] = ['allow', 'warn', 'deny']
+const REVIEW_EFFECTS: readonly ReviewEffect[] = [...EFFECTS, 'correct']
+const OPERATIONS: readonly Operation[] = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT']
 const UNDECIDED: readonly UndecidedReason[] = ['notReady', 'shed', 'badRequest', 'internalError', 'tooLarge', 'timedOut']
-const ERRORS: readonly EvaluationErrorCode[] = [
-  'EvaluationFailed',
-  'CostExceeded',
-  'DeadlineExceeded',
-  'NotCompiled',
-  'ParamNotFound',
-  'ParamUnknown',
-  'ContextUnknown',
-  'NamespaceUnknown',
-  'WrongVersion',
-]
+const DURATION_BOUNDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** What became of requests at the door, and how long it took. */
 export class AdmissionMetrics {
-  readonly #decisions: Counter<'effect' | 'dry_run'>
-  readonly #errors: Counter<'code'>
-  readonly #undecided: Counter<'reason' | 'failure_class'>
-  readonly #duration: Histogram
-  readonly #environmentUnknown: Counter<'reason'>
+  readonly #decided: ReadonlyMap<Effect, Cell>
+  readonly #decidedDry: ReadonlyMap<Effect, Cell>
+  readonly #undecided: SeriesFamily
+  readonly #durations: ReadonlyMap<Operation, ReadonlyMap<ReviewEffect, Distribution>>
+  readonly #environmentUnknown: ReadonlyMap<string, Cell>
+  #load: () => DoorLoad = () => ({ waiting: 0, inFlight: 0, heldBytes: 0 })
 
-  constructor(registry: Registry) {
-    const registers = [registry]
-    this.#decisions = new Counter({ name: 'bylaw_decisions_total', help: 'Decisions by effect', labelNames: ['effect', 'dry_run'], registers })
-    this.#errors = new Counter({ name: 'bylaw_rule_errors_total', help: 'Rules that could not be evaluated, by reason', labelNames: ['code'], registers })
-    this.#undecided = new Counter({
-      name: 'bylaw_reviews_undecided_total',
-      help: 'Reviews answered without a decision, by reason and failure class of the registration',
-      labelNames: ['reason', 'failure_class'],
-      registers,
-    })
-    this.#duration = new Histogram({
-      name: 'bylaw_review_duration_seconds',
-      help: 'Time from the whole request read to the answer written',
-      buckets: [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
-      registers,
-    })
-    this.#environmentUnknown = new Counter({
-      name: 'bylaw_environment_unknown_total',
-      help: 'Decisions at the strictest level because the environment was not known',
-      labelNames: ['reason'],
-      registers,
-    })
-    for (const effect of EFFECTS) for (const dry_run of ['true', 'false']) this.#decisions.inc({ effect, dry_run }, 0)
-    for (const code of ERRORS) this.#errors.inc({ code }, 0)
-    for (const reason of UNDECIDED) for (const failure_class of ['fail', 'ignore']) this.#undecided.inc({ reason, failure_class }, 0)
-    for (const reason of ['NamespaceUnknown', 'LabelUnknown']) this.#environmentUnknown.inc({ reason }, 0)
+  constructor(families: Families) {
+    const decisions = families.counter('bylaw_decisions_total', 'Decisions by effect', ['effect', 'dry_run'])
+    this.#decidedDry = new Map(EFFECTS.map((effect) => [effect, decisions.cell(effect, 'true')]))
+    this.#decided = new Map(EFFECTS.map((effect) => [effect, decisions.cell(effect, 'false')]))
+    this.#undecided = families.counter(
+      'bylaw_reviews_undecided_total',
+      'Reviews answered without a decision, by reason and failure class of the registration',
+      ['reason', 'failure_class'],
+    )
+    const duration = families.histogram(
+      'bylaw_review_duration_seconds',
+      'Time from the arrival of a request to its answer, for those that were decided or corrected',
+      ['operation', 'effect'],
+      DURATION_BOUNDS,
+    )
+    this.#durations = new Map(
+      OPERATIONS.map((operation) => [operation, new Map(REVIEW_EFFECTS.map((effect) => [effect, duration.distribution(operation, effect)]))]),
+    )
+    const unknown = families.counter('bylaw_environment_unknown_total', 'Decisions at the strictest level because the environment was not known', ['reason'])
+    this.#environmentUnknown = new Map(['NamespaceUnknown', 'LabelUnknown'].map((reason) => [reason, unknown.cell(reason)]))
+    families.figure('bylaw_reviews_in_flight', 'Reviews that have arrived and are not answered', () => this.#load().inFlight)
+    families.figure('bylaw_reviews_waiting', 'Reviews that have been read and wait for their turn to be judged', () => this.#load().waiting)
+    families.figure('bylaw_reviews_held_bytes', 'Bodies of reviews that are held in memory', () => this.#load().heldBytes)
+    for (const reason of UNDECIDED) for (const failureClass of ['fail', 'ignore']) this.#undecided.cell(reason, failureClass)
   }
 
-  recordDecision({ effect, environment, outcomes }: Decision, isDryRun: boolean): void {
-    this.#decisions.inc({ effect, dry_run: String(isDryRun) })
-    if (environment.kind === 'unknown') this.#environmentUnknown.inc({ reason: environment.reason })
-    for (const outcome of outcomes) if (outcome.result === 'error') this.#errors.inc({ code: outcome.code })
+  /** Says where to look how much waits at the door. */
+  observeDoor(load: () => DoorLoad): void {
+    this.#load = load
+  }
+
+  recordDecision({ effect, environment }: Decision, { dryRun }: Pick<AdmissionRequest, 'dryRun'>): void {
+    const cell = (dryRun ? this.#decidedDry : this.#decided).get(effect)
+    if (cell !== undefined) cell.value += 1
+    if (environment.kind === 'known') return
+    const unknown = this.#environmentUnknown.get(environment.reason)
+    if (unknown !== undefined) unknown.value += 1
   }
 
   recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
-    this.#undecided.inc({ reason, failure_class: failureClass })
+    this.#undecided.cell(reason, failureClass).value += 1
   }
 
-  recordDuration(seconds: number): void {
-    this.#duration.observe(seconds)
+  recordDuration(seconds: number, operation: Operation, effect: ReviewEffect): void {
+    this.#durations.get(operation)?.get(effect)?.observe(seconds)
   }
 }

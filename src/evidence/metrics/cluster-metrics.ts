@@ -1,21 +1,51 @@
-import { Counter, type Registry } from 'prom-client'
+import type { Cell, Families } from './series.ts'
 
-/** How Bylaw gets on with the API server. */
+/** What only a look at the running operator tells. */
+export interface Vitals {
+  readonly isReady: boolean
+  readonly isLeader: boolean
+  /** End of the certificate that is served, in milliseconds; 0 where there is none yet. */
+  readonly certificateEndMs: number
+}
+
+/** What runs. */
+export interface Build {
+  readonly version: string
+  readonly node: string
+  readonly celDialect: string
+}
+
+/** How Bylaw itself is, and how it gets on with the API server. */
 export class ClusterMetrics {
-  readonly #drift: Counter
-  readonly #watchRestarts: Counter
+  readonly #families: Families
+  readonly #drift: Cell
+  readonly #watchRestarts: Cell
+  #vitals: () => Vitals = () => ({ isReady: false, isLeader: false, certificateEndMs: 0 })
 
-  constructor(registry: Registry) {
-    const registers = [registry]
-    this.#drift = new Counter({ name: 'bylaw_registration_drift_total', help: 'Changes of the registrations by others that were repaired', registers })
-    this.#watchRestarts = new Counter({ name: 'bylaw_watch_restarts_total', help: 'Watches on the API server that had to be started again', registers })
+  constructor(families: Families) {
+    this.#families = families
+    this.#drift = families.counter('bylaw_registration_drift_total', 'Changes of the registrations by others that were repaired').cell()
+    this.#watchRestarts = families.counter('bylaw_watch_restarts_total', 'Watches on the API server that had to be started again').cell()
+    families.figure('bylaw_ready', '1 while this instance answers reviews by its policies', () => (this.#vitals().isReady ? 1 : 0))
+    families.figure('bylaw_leader', '1 for the instance that writes status, registrations and reports', () => (this.#vitals().isLeader ? 1 : 0))
+    const expiry = 'When the serving certificate ends; 0 before there is one'
+    families.figure('bylaw_certificate_expiry_timestamp_seconds', expiry, () => this.#vitals().certificateEndMs / 1000)
+  }
+
+  /** Says where to look how the operator is. */
+  observe(vitals: () => Vitals): void {
+    this.#vitals = vitals
+  }
+
+  recordBuild({ version, node, celDialect }: Build): void {
+    this.#families.gauge('bylaw_build_info', '1 for what runs', ['version', 'node', 'cel_dialect']).cell(version, node, celDialect).value = 1
   }
 
   recordDrift(): void {
-    this.#drift.inc()
+    this.#drift.value += 1
   }
 
   recordWatchRestart(): void {
-    this.#watchRestarts.inc()
+    this.#watchRestarts.value += 1
   }
 }
