@@ -8,6 +8,8 @@ export interface Answer {
   readonly body: string
   /** What was decided, for the clock of those who answer. */
   readonly decided?: { readonly operation: Operation; readonly effect: ReviewEffect }
+  /** What is sent instead where the decision could not be put on record, and that is not to be accepted. */
+  readonly ifUnrecorded?: Answer
 }
 
 /** Wraps a response for the API server. */

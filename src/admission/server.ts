@@ -55,6 +55,8 @@ export class AdmissionServer {
   readonly #server: Server
   readonly #guards: ReadonlyMap<string, Guard>
   readonly #waiting: (() => void)[] = []
+  /** Answers that wait until what they say is on record. */
+  #held: ((isKept: boolean) => void)[] = []
   #isJudging = false
   #reviews = 0
   #heldBytes = 0
@@ -171,8 +173,22 @@ export class AdmissionServer {
     const endMs = clock.elapsedMs() + SLICE_MS
     do this.#waiting.shift()?.()
     while (this.#waiting.length > 0 && clock.elapsedMs() < endMs)
+    this.#release()
     this.#isJudging = this.#waiting.length > 0
     if (this.#isJudging) setImmediate(() => this.#judgeWaiting())
+  }
+
+  /** Lets answers go when what was recorded for them is kept; all of one slice at once. */
+  #release(): void {
+    const held = this.#held
+    if (held.length === 0) return
+    this.#held = []
+    const tell = (isKept: boolean): void => {
+      for (const send of held) send(isKept)
+    }
+    const kept = this.#options.review.recorder.commit?.() ?? true
+    if (typeof kept === 'boolean') tell(kept)
+    else kept.then(tell, () => tell(false))
   }
 
   #answerReview(body: string, route: Route, arrivedMs: number): Answer | Promise<Answer> {
@@ -197,6 +213,9 @@ export class AdmissionServer {
       respond(request, response, made)
       const { decided } = made
       if (decided !== undefined) recorder.recordDuration((clock.elapsedMs() - arrivedMs) / 1000, decided.operation, decided.effect)
+    }
+    const hold = (made: Answer): void => {
+      this.#held.push((isKept) => finish(isKept ? made : (made.ifUnrecorded ?? made)))
     }
     const release = (): void => {
       if (isDone) return
@@ -235,7 +254,7 @@ export class AdmissionServer {
       isRead = true
       if (route !== undefined && this.#reviews > this.#options.maxReviews) {
         const uid = UID_IN_BODY.exec(Buffer.concat(chunks).toString('utf8'))?.[1] ?? ''
-        finish(undecided(uid, route, 'shed', 'too many requests at once', this.#options.review))
+        finish(undecided({ uid }, route, 'shed', 'too many requests at once', this.#options.review))
         return
       }
       this.#enqueue(() => {
@@ -246,8 +265,12 @@ export class AdmissionServer {
         }
         try {
           const made = answer(Buffer.concat(chunks).toString('utf8'))
-          if (made instanceof Promise) made.then(finish, fail)
-          else finish(made)
+          if (made instanceof Promise) {
+            made.then((later) => {
+              hold(later)
+              this.#release()
+            }, fail)
+          } else hold(made)
         } catch {
           fail()
         }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { FieldIssue } from './issue.ts'
 import { err, type Result } from './result.ts'
+import { evidenceConfig } from './schema/evidence-config.ts'
 import { flag, integer, list, object, objectWithDefaults, oneOf, optional, set, text } from './schema/node.ts'
 import { parseValue } from './schema/parse.ts'
 import type { ReadOnly } from './schema/read-only.ts'
@@ -84,6 +85,7 @@ const configSchema = objectWithDefaults(
         ],
       ),
     ),
+    evidence: optional(evidenceConfig),
     kubernetesVersion: optional(text('Version of Kubernetes whose expressions are accepted; that of the cluster without it.', { max: 16, pattern: VERSION })),
     logLevel: optional(oneOf('Least important messages that are logged.', ['debug', 'info', 'warn', 'error'])),
   },
@@ -96,15 +98,23 @@ const configSchema = objectWithDefaults(
 )
 
 type Written = ReadOnly<z.output<typeof configSchema>>
+type Evidence = NonNullable<Written['evidence']>
 
 /** The operator's configuration, defaults filled in; limits that are no one's choice are constants elsewhere. */
 export interface Config extends Written {
   readonly admission: NonNullable<Written['admission']>
   readonly approval: NonNullable<Written['approval']>
   readonly certificates: NonNullable<Written['certificates']>
+  readonly evidence: Omit<Evidence, 'retention'> & { readonly retention: NonNullable<Evidence['retention']> }
 }
 
-const NO_SECTIONS = { admission: {}, approval: {}, certificates: {} }
+const NO_SECTIONS = { admission: {}, approval: {}, certificates: {}, evidence: {} }
+
+/** A section in a section is filled in as the others are. */
+function withEvidence(value: typeof NO_SECTIONS): unknown {
+  const evidence: unknown = value.evidence
+  return typeof evidence === 'object' && evidence !== null && !Array.isArray(evidence) ? { ...value, evidence: { retention: {}, ...evidence } } : value
+}
 
 /** Reads the configuration from YAML; every mistake is named by its path, unknown keys included. An empty text gives the defaults. */
 export function parseConfig(source: string): Result<Config, readonly FieldIssue[]> {
@@ -113,11 +123,11 @@ export function parseConfig(source: string): Result<Config, readonly FieldIssue[
   if (documents.value.length > 1) return err([{ path: '', message: 'expected one document', code: 'TooMany' }])
   const value: unknown = documents.value[0] ?? {}
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-  const parsed = parseValue(configSchema, isObject ? { ...NO_SECTIONS, ...value } : value)
+  const parsed = parseValue(configSchema, isObject ? withEvidence({ ...NO_SECTIONS, ...value }) : value)
   if (!parsed.ok) return parsed
-  const { admission, approval, certificates } = parsed.value
-  if (admission === undefined || approval === undefined || certificates === undefined) {
+  const { admission, approval, certificates, evidence } = parsed.value
+  if (admission === undefined || approval === undefined || certificates === undefined || evidence?.retention === undefined) {
     return err([{ path: '', message: 'a section must be an object', code: 'WrongType' }])
   }
-  return { ok: true, value: { ...parsed.value, admission, approval, certificates } }
+  return { ok: true, value: { ...parsed.value, admission, approval, certificates, evidence: { ...evidence, retention: evidence.retention } } }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { isRecord, type KubernetesObject, OperationalError } from '../api/index.ts'
-import type { Logger } from '../evidence/index.ts'
+import { type Logger, makeEvidenceKey } from '../evidence/index.ts'
 import { type KeyPair, makeAuthority, makeServingCertificate, remainingMs } from './certificates.ts'
 import type { Cluster, ObjectAddress, ObjectCache } from './cluster.ts'
 import { Loop } from './loop.ts'
@@ -34,6 +34,8 @@ interface Secrets {
   /** Whether a person has asked for a rotation. */
   readonly isRotationAsked: boolean
   readonly digestKey: string
+  /** Signs the decision log; a Secret of an earlier version has none yet. */
+  readonly evidenceKey: string | undefined
 }
 
 export interface CertificateSyncOptions {
@@ -59,6 +61,7 @@ const FIELDS = {
   nextKey: 'next-ca.key',
   previous: 'previous-ca.crt',
   digestKey: 'digest.key',
+  evidenceKey: 'evidence.key',
 } as const
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -95,13 +98,15 @@ function readSecrets(object: KubernetesObject): Secrets | undefined {
     rotatedAt: rotatedAt === undefined || Number.isNaN(Date.parse(rotatedAt)) ? undefined : new Date(rotatedAt),
     isRotationAsked: asked !== undefined,
     digestKey,
+    evidenceKey: read(FIELDS.evidenceKey),
   }
 }
 
-const toData = ({ authority, next, previous, digestKey }: Secrets): Readonly<Record<string, string>> => ({
+const toData = ({ authority, next, previous, digestKey, evidenceKey }: Secrets): Readonly<Record<string, string>> => ({
   [FIELDS.cert]: encode(authority.cert),
   [FIELDS.key]: encode(authority.key),
   [FIELDS.digestKey]: encode(digestKey),
+  ...(evidenceKey === undefined ? {} : { [FIELDS.evidenceKey]: encode(evidenceKey) }),
   ...(next === undefined ? {} : { [FIELDS.nextCert]: encode(next.cert), [FIELDS.nextKey]: encode(next.key) }),
   ...(previous.length === 0 ? {} : { [FIELDS.previous]: encode(previous.join('\n')) }),
 })
@@ -176,8 +181,13 @@ export class CertificateSync {
     return this.#secrets?.digestKey ?? ''
   }
 
+  /** Signs the decision log, PEM; undefined before the start. */
+  get evidenceKey(): string | undefined {
+    return this.#secrets?.evidenceKey
+  }
+
   async #run(): Promise<void> {
-    await this.#update((current) => this.#advance(current))
+    await this.#update((current) => this.#advance(current.evidenceKey === undefined ? { ...current, evidenceKey: makeEvidenceKey() } : current))
     const isServed = await this.#serve()
     clearTimeout(this.#pendingTimer)
     if (isServed && !this.#isRotationDue(this.#secrets)) return
@@ -254,7 +264,15 @@ export class CertificateSync {
 
   async #make(): Promise<Secrets> {
     const authority = await makeAuthority(this.#options.now())
-    return { authority, next: undefined, previous: [], rotatedAt: undefined, isRotationAsked: false, digestKey: randomBytes(32).toString('hex') }
+    return {
+      authority,
+      next: undefined,
+      previous: [],
+      rotatedAt: undefined,
+      isRotationAsked: false,
+      digestKey: randomBytes(32).toString('hex'),
+      evidenceKey: makeEvidenceKey(),
+    }
   }
 
   #adopt(secrets: Secrets): void {

@@ -4,6 +4,7 @@ export type { AccessAttributes, CacheProblem, Cluster, DiscoveredResource, Follo
 export { CONTEXT_LIMITS, ContextSync } from './context-sync.ts'
 export { DiscoverySync } from './discovery-sync.ts'
 export { type EventDraft, EventWriter } from './event-writer.ts'
+export { type EvidenceHeadsOptions, EvidenceHeadsSync } from './evidence-heads-sync.ts'
 export { LeaseSync } from './lease-sync.ts'
 export { NamespaceSync } from './namespace-sync.ts'
 export { ParamSync } from './param-sync.ts'

@@ -1,8 +1,8 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
 import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
 import { idempotenceIssues } from '../decide/index.ts'
-import type { PolicyCounters, WaiverCount, ExceptionLifetime } from '../evidence/index.ts'
-import type { CompileIssue, EnforcedPolicy, RuleSet, CompiledException } from '../rules/index.ts'
+import type { ExceptionLifetime, PolicyCounters, WaiverCount } from '../evidence/index.ts'
+import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
 

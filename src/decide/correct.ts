@@ -76,7 +76,7 @@ export function correct(ruleSet: RuleSet, input: EvaluationInput): Correction {
   for (const candidate of candidates) {
     const { identity } = candidate.policy
     const seen = { ...input, request: { ...request, object } }
-    const told = { paramsRead: [], contextsRead: [], leafCorrections: [] }
+    const told = { paramsRead: [], contextsRead: [], leafCorrections: [], evaluations: [] }
     const result = correctByPolicy(candidate, { ruleSet, input: seen, environment, isTurnedDown, isProtected, ...told })
     if (result.kind === 'untouched') continue
     if (result.kind === 'notCorrected') {

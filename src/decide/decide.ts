@@ -1,5 +1,5 @@
 import { isInForce, type RuleSet } from '../rules/index.ts'
-import type { ContextReference, Decision, Effect, LeafCorrection, ParamReference, RuleOutcome } from './decision.ts'
+import type { ContextReference, Decision, Effect, LeafCorrection, ParamReference, PolicyEvaluation, RuleOutcome } from './decision.ts'
 import { environmentOf } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { judgePolicy, type RequestContext } from './judge-policy.ts'
@@ -9,6 +9,7 @@ const NO_OUTCOMES: readonly RuleOutcome[] = []
 const NO_PARAMS: readonly ParamReference[] = []
 const NO_CONTEXTS: readonly ContextReference[] = []
 const NO_CORRECTIONS: readonly LeafCorrection[] = []
+const NO_EVALUATIONS: readonly PolicyEvaluation[] = []
 
 function strongest(outcomes: readonly RuleOutcome[]): Effect {
   if (outcomes.some(({ effect }) => effect === 'deny')) return 'deny'
@@ -25,18 +26,20 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
   const candidates = ruleSet.candidates(request.resource.group, request.resource.resource, request.subResource)
   if (candidates.length === 0) {
     const dependsOn = { namespaceResourceVersion, params: NO_PARAMS, contexts: NO_CONTEXTS, decidedAt: now }
-    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, outcomes: NO_OUTCOMES, leafCorrections: NO_CORRECTIONS, dependsOn, ...broken }
+    const nothing = { outcomes: NO_OUTCOMES, leafCorrections: NO_CORRECTIONS, evaluations: NO_EVALUATIONS }
+    return { effect: 'allow', environment, ruleSetRevision: ruleSet.revision, ...nothing, dependsOn, ...broken }
   }
   const paramsRead: ParamReference[] = []
   const contextsRead: ContextReference[] = []
   const leafCorrections: LeafCorrection[] = []
+  const evaluations: PolicyEvaluation[] = []
   let neverDenied: boolean | undefined
   const isProtected = (): boolean => {
     neverDenied ??= isNeverDenied(request)
     return neverDenied
   }
   const isTurnedDown = broken.breakGlass !== undefined
-  const context: RequestContext = { ruleSet, input, environment, isTurnedDown, isProtected, paramsRead, contextsRead, leafCorrections }
+  const context: RequestContext = { ruleSet, input, environment, isTurnedDown, isProtected, paramsRead, contextsRead, leafCorrections, evaluations }
   const outcomes = candidates.flatMap((candidate) => judgePolicy(candidate, context))
   const effect = strongest(outcomes)
   return {
@@ -46,6 +49,7 @@ export function decide(ruleSet: RuleSet, input: EvaluationInput): Decision {
     ruleSetRevision: ruleSet.revision,
     outcomes,
     leafCorrections,
+    evaluations,
     dependsOn: { namespaceResourceVersion, params: paramsRead, contexts: contextsRead, decidedAt: now },
     ...broken,
   }

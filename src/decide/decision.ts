@@ -110,6 +110,16 @@ export interface ContextReference {
   readonly resourceVersion: string
 }
 
+/** One policy that was judged: which state of it, and what that took. */
+export interface PolicyEvaluation {
+  readonly policy: string
+  readonly revision: string
+  /** In Kubernetes' units, over all its expressions. */
+  readonly cost: number
+  /** Absent where no clock was given. */
+  readonly durationMs?: number
+}
+
 /** The judgement of one request against one rule set, with all that it depended on. */
 export interface Decision {
   readonly effect: Effect
@@ -120,6 +130,8 @@ export interface Decision {
   /** Most severe first, then by policy and by the rule's place in it. */
   readonly outcomes: readonly RuleOutcome[]
   readonly leafCorrections: readonly LeafCorrection[]
+  /** The policies that outcomes are of, in their order. */
+  readonly evaluations: readonly PolicyEvaluation[]
   readonly dependsOn: {
     readonly namespaceResourceVersion: string
     readonly params: readonly ParamReference[]

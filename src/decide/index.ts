@@ -12,6 +12,7 @@ export {
   type LeafCorrection,
   type Mitigation,
   type ParamReference,
+  type PolicyEvaluation,
   type RuleOutcome,
   type RuleReference,
   type Violation,

@@ -12,7 +12,7 @@ import {
   toVirtualPod,
 } from '../rules/index.ts'
 import { contextBindings } from './context.ts'
-import type { ContextReference, Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, RuleOutcome } from './decision.ts'
+import type { ContextReference, Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, PolicyEvaluation, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { diffJson, type PatchOperation } from './json-diff.ts'
@@ -39,6 +39,8 @@ export interface RequestContext {
   readonly contextsRead: ContextReference[]
   /** Pod templates that were judged as their Pods will be corrected. */
   readonly leafCorrections: LeafCorrection[]
+  /** Policies that were judged on the way. */
+  readonly evaluations: PolicyEvaluation[]
 }
 
 interface Unevaluable {
@@ -75,7 +77,16 @@ const effectAt = (level: string, denying: Effect): Effect => (level === 'Observe
 export function judgePolicy(candidate: Candidate, context: RequestContext): readonly RuleOutcome[] {
   const match = fittingMatch(candidate.match, context.input.request)
   if (match === undefined) return []
-  return new PolicyJudgement(match === candidate.match ? candidate : { ...candidate, match }, context).outcomes()
+  const { deadline } = context.input
+  const startMs = deadline?.now() ?? 0
+  const judgement = new PolicyJudgement(match === candidate.match ? candidate : { ...candidate, match }, context)
+  const outcomes = judgement.outcomes()
+  if (outcomes.length > 0) {
+    const { identity, revision } = candidate.policy
+    const duration = deadline === undefined ? {} : { durationMs: deadline.now() - startMs }
+    context.evaluations.push({ policy: identity.name, revision, cost: judgement.cost, ...duration })
+  }
+  return outcomes
 }
 
 /** What became of an object under one policy at level `Correct`. */
@@ -97,6 +108,8 @@ export function correctByPolicy(candidate: Candidate, context: RequestContext): 
 class PolicyJudgement {
   readonly #candidate: Candidate
   readonly #context: RequestContext
+  /** Every allowance that was drawn on. */
+  readonly #budgets: CostBudget[] = []
   #budget: CostBudget
   /** Of the exceptions' conditions: what they cost must not be missing where rules are judged. */
   #waiverBudget: CostBudget
@@ -122,7 +135,14 @@ class PolicyJudgement {
 
   #newBudget(): CostBudget {
     const { deadline } = this.#context.input
-    return new CostBudget(deadline === undefined ? {} : { deadline })
+    const budget = new CostBudget(deadline === undefined ? {} : { deadline })
+    this.#budgets.push(budget)
+    return budget
+  }
+
+  /** What all its expressions cost so far. */
+  get cost(): number {
+    return this.#budgets.reduce((sum, { spent }) => sum + spent, 0)
   }
 
   outcomes(): readonly RuleOutcome[] {

@@ -50,7 +50,8 @@ function waiverOf({ waivedBy, wouldHave, exceptionNotes }: FailedOutcome): Pick<
   }
 }
 
-function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
+/** Turns one outcome into plain data. */
+export function toOutcomeRecord(outcome: RuleOutcome): OutcomeRecord {
   const { rule, param, result, level, effect } = outcome
   const base = { policy: rule.policy.name, rule: rule.name, severity: rule.policy.severity, ...(param === undefined ? {} : { param }), result, level, effect }
   switch (outcome.result) {

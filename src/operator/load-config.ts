@@ -6,7 +6,7 @@ import type { OperatorFlags } from '../cli/index.ts'
 export class UsageError extends Error {}
 
 /** The configuration in force: the file, and what the flags say over it. Throws UsageError with every mistake of the file. */
-export function loadConfig({ config: file, admissionPort, admissionUrl }: OperatorFlags): Config {
+export function loadConfig({ config: file, admissionPort, admissionUrl, evidenceDir }: OperatorFlags): Config {
   let source = ''
   try {
     if (file !== undefined) source = readFileSync(file, 'utf8')
@@ -15,8 +15,12 @@ export function loadConfig({ config: file, admissionPort, admissionUrl }: Operat
   }
   const parsed = parseConfig(source)
   if (!parsed.ok) throw new UsageError(parsed.error.map((issue) => `${file ?? 'configuration'}: ${describeFieldIssue(issue)}`).join('\n'))
-  const { admission } = parsed.value
+  const { admission, evidence } = parsed.value
   const url = admissionUrl ?? admission.url
   if (url !== undefined && !/^https:\/\/[^/?#]+\/?$/.test(url)) throw new UsageError(`--admission-url: \`${url}\` is not an address such as https://host:9443`)
-  return { ...parsed.value, admission: { ...admission, port: admissionPort ?? admission.port, ...(url === undefined ? {} : { url: url.replace(/\/$/, '') }) } }
+  return {
+    ...parsed.value,
+    admission: { ...admission, port: admissionPort ?? admission.port, ...(url === undefined ? {} : { url: url.replace(/\/$/, '') }) },
+    evidence: evidenceDir === undefined ? evidence : { ...evidence, dir: evidenceDir },
+  }
 }

@@ -23,9 +23,10 @@ import {
   ShrinkGuard,
   StatusSync,
 } from '../controllers/index.ts'
-import { DecisionCounter, type Logger, Metrics, makeLogger } from '../evidence/index.ts'
+import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
+import { startDecisionLog } from './decision-log.ts'
 import { Recorder } from './recorder.ts'
 import { endOfCertificate, servingCertificate } from './serving-certificate.ts'
 import { VERSION } from './version.ts'
@@ -69,6 +70,7 @@ export class BylawOperator {
   #certificateEndMs = 0
   #isListening = false
   #isStopping = false
+  readonly #decisionPrefix = randomBytes(4).toString('hex')
   #decisions = 0
 
   constructor(config: Config, flags: OperatorFlags) {
@@ -88,7 +90,6 @@ export class BylawOperator {
   }
 
   async start(): Promise<void> {
-    if (this.#flags.evidenceDir !== undefined) this.#logger.warn('evidence is not written by this version', { folder: this.#flags.evidenceDir })
     await this.#serveHealth()
     await this.#readKubernetesVersion()
     await this.#ensureNamespace()
@@ -215,7 +216,32 @@ export class BylawOperator {
       isLeader: lease.isLeader,
       certificateEndMs: this.#certificateEndMs,
     }))
-    const server: AdmissionServer = this.#admissionServer(certificate, certificates.digestKey, discovery, namespaces, params, contexts, policies, schemas, events)
+    const { log, stop: stopLog } = await startDecisionLog({
+      config: this.#config.evidence,
+      cluster,
+      namespace: this.#namespace,
+      headsName: `${this.#name}-evidence-heads`,
+      instance: this.#identity,
+      decisionPrefix: this.#decisionPrefix,
+      version: VERSION,
+      cel: () => (this.#kubernetesMinor === undefined ? '' : `1.${this.#kubernetesMinor}`),
+      secretKey: certificates.evidenceKey,
+      metrics: new LogMetrics(this.#metrics.registry, (reason, message) => this.#tellLogFailure(reason, message)),
+      logger,
+    })
+    this.#stops.push(stopLog)
+    const server: AdmissionServer = this.#admissionServer(
+      certificate,
+      certificates.digestKey,
+      discovery,
+      namespaces,
+      params,
+      contexts,
+      policies,
+      schemas,
+      events,
+      log,
+    )
     this.#metrics.admission.observeDoor(() => server.load())
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
@@ -264,10 +290,10 @@ export class BylawOperator {
     policies: PolicySync,
     schemas: SchemaSync,
     events: EventWriter,
+    log: DecisionLog,
   ): AdmissionServer {
     const { timeoutSeconds, maxBodyBytes } = this.#config.admission
     const origin = process.hrtime.bigint()
-    const prefix = randomBytes(4).toString('hex')
     return new AdmissionServer({
       certificate,
       maxBodyBytes,
@@ -282,9 +308,10 @@ export class BylawOperator {
         clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
         nextDecisionId: () => {
           this.#decisions += 1
-          return `${prefix}-${this.#decisions.toString(36)}`
+          return `${this.#decisionPrefix}-${this.#decisions.toString(36)}`
         },
-        recorder: new Recorder({ metrics: this.#metrics, counter: this.#counter, events, namespaces }),
+        recorder: new Recorder({ metrics: this.#metrics, counter: this.#counter, events, namespaces, log }),
+        refusesUnrecorded: this.#config.evidence.onLogFailure === 'Deny',
         digestKey,
         deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,
       },
@@ -318,6 +345,11 @@ export class BylawOperator {
     const { automatic } = this.#config.approval
     if (automatic.length === 0) return namespace === this.#namespace
     return automatic.some((pair) => pair.account === account && pair.namespace === namespace)
+  }
+
+  #tellLogFailure(reason: DropReason | undefined, message: string): void {
+    if (reason === undefined) this.#logger.info('the decision log can be written again')
+    else this.#logger.error('the decision log cannot be written', { reason, message })
   }
 
   #tellBreakGlass({ breakGlass }: RuleSet, events: EventWriter): void {

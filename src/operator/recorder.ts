@@ -1,14 +1,15 @@
-import type { ReviewRecorder } from '../admission/index.ts'
+import type { ReviewRecorder, UndecidedSubject } from '../admission/index.ts'
 import type { AdmissionRequest, Operation } from '../api/index.ts'
 import type { EventWriter, NamespaceSync } from '../controllers/index.ts'
 import type { Correction, Decision } from '../decide/index.ts'
-import type { DecisionCounter, Metrics, ReviewEffect, UndecidedReason } from '../evidence/index.ts'
+import type { DecisionCounter, DecisionLog, Metrics, ReviewContext, ReviewEffect, UndecidedReason } from '../evidence/index.ts'
 
 export interface RecorderParts {
   readonly metrics: Metrics
   readonly counter: DecisionCounter
   readonly events: EventWriter
   readonly namespaces: NamespaceSync
+  readonly log: DecisionLog
 }
 
 /** What an object is called where people read it; one that the API server will name ends in `*`. */
@@ -22,8 +23,9 @@ export class Recorder implements ReviewRecorder {
     this.#parts = parts
   }
 
-  recordDecision(decision: Decision, request: AdmissionRequest): void {
-    const { metrics, counter } = this.#parts
+  recordDecision(decision: Decision, request: AdmissionRequest, decisionId: string, context: ReviewContext): void {
+    const { metrics, counter, log } = this.#parts
+    log.recordDecision(decisionId, decision, request, context)
     const { namespace, kind, dryRun } = request
     metrics.recordDecision(decision, request)
     if (decision.outcomes.length === 0) return
@@ -31,17 +33,23 @@ export class Recorder implements ReviewRecorder {
     this.#tellUnknownEnvironment(decision, namespace)
   }
 
-  recordCorrection(correction: Correction, request: AdmissionRequest): void {
+  recordCorrection(correction: Correction, request: AdmissionRequest, correctionId: string, context: ReviewContext): void {
+    this.#parts.log.recordCorrection(correctionId, correction, request, context)
     this.#parts.metrics.recordCorrection(correction, request)
     this.#parts.counter.recordCorrection(correction, { isDryRun: request.dryRun })
   }
 
-  recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore'): void {
+  recordUndecided(reason: UndecidedReason, failureClass: 'fail' | 'ignore', subject: UndecidedSubject = {}): void {
+    this.#parts.log.recordUndecided({ reason, failureClass, time: new Date(), ...subject })
     this.#parts.metrics.admission.recordUndecided(reason, failureClass)
   }
 
   recordDuration(seconds: number, operation: Operation, effect: ReviewEffect): void {
     this.#parts.metrics.admission.recordDuration(seconds, operation, effect)
+  }
+
+  commit(): boolean | Promise<boolean> {
+    return this.#parts.log.commit()
   }
 
   #tellUnknownEnvironment({ environment }: Decision, namespace: string): void {

@@ -11,6 +11,8 @@ export interface ServingCertificate {
   bundle(): string
   /** The key of digests of values, hexadecimal; empty before the start. */
   readonly digestKey: string
+  /** The key that signs the decision log, PEM; undefined where nobody keeps one. */
+  readonly evidenceKey: string | undefined
   /** Resolves with the pair to serve; later ones are handed to `onServing`. */
   start(onServing: (pair: KeyPair) => void): Promise<KeyPair>
   request(): void
@@ -34,6 +36,7 @@ function certificateFromFiles({ certFile, keyFile, caFile }: Files, onBundle: ()
   return {
     bundle: () => readFileSync(caFile, 'utf8'),
     digestKey: randomBytes(32).toString('hex'),
+    evidenceKey: undefined,
     start: async (onServing) => {
       let served = read()
       timer = setInterval(() => {
@@ -60,6 +63,9 @@ function certificateFromSecret(options: Omit<CertificateSyncOptions, 'onServing'
     bundle: () => sync.bundle,
     get digestKey() {
       return sync.digestKey
+    },
+    get evidenceKey() {
+      return sync.evidenceKey
     },
     start: async (onServing) => {
       const first = await sync.start()

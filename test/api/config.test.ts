@@ -14,6 +14,13 @@ const DEFAULTS = {
   admission: { port: 9443, timeoutSeconds: 5, maxBodyBytes: 16 * 1024 * 1024 },
   approval: { automatic: [], fourEyes: false },
   certificates: { source: 'Own' },
+  evidence: {
+    durability: 'written',
+    onLogFailure: 'Allow',
+    sampleAllows: 1,
+    sinks: [],
+    retention: { maxAgeDays: 400, maxBytes: 10 * 1024 * 1024 * 1024, segmentBytes: 64 * 1024 * 1024, segmentAgeMinutes: 1440 },
+  },
 }
 
 describe('a configuration', () => {
@@ -21,7 +28,7 @@ describe('a configuration', () => {
     ['that is empty', ''],
     ['that is a comment', '# nothing\n'],
     ['that is an empty object', '{}'],
-    ['with empty sections', 'admission: {}\napproval: {}\ncertificates: {}\n'],
+    ['with empty sections', 'admission: {}\napproval: {}\ncertificates: {}\nevidence: { retention: {} }\n'],
   ])('%s has the defaults', (_, source) => {
     expect(parseConfig(source)).toEqual({ ok: true, value: DEFAULTS })
   })
@@ -36,6 +43,14 @@ admission: { port: 0, host: 127.0.0.1, url: "https://10.0.0.1:9443", timeoutSeco
 approval: { automatic: [{ account: "system:serviceaccount:argocd:argocd", namespace: policies }], fourEyes: true }
 workloadControllers: [{ account: "system:serviceaccount:argo:rollouts", group: argoproj.io, kind: Rollout, resource: rollouts }]
 certificates: { source: Files, certFile: /a, keyFile: /b, caFile: /c }
+evidence:
+  dir: /var/lib/bylaw
+  durability: synced
+  onLogFailure: Deny
+  sampleAllows: 100
+  keyFile: /k
+  retention: { maxAgeDays: 30, maxBytes: 1048576, segmentBytes: 4096, segmentAgeMinutes: 5 }
+  sinks: [{ type: Stdout }, { type: Otlp, url: "http://collector:4318/v1/logs", tokenFile: /t }]
 kubernetesVersion: "1.37"
 logLevel: debug
 `
@@ -50,6 +65,15 @@ logLevel: debug
         approval: { automatic: [{ account: 'system:serviceaccount:argocd:argocd', namespace: 'policies' }], fourEyes: true },
         workloadControllers: [{ account: 'system:serviceaccount:argo:rollouts', group: 'argoproj.io', kind: 'Rollout', resource: 'rollouts' }],
         certificates: { source: 'Files', certFile: '/a', keyFile: '/b', caFile: '/c' },
+        evidence: {
+          dir: '/var/lib/bylaw',
+          durability: 'synced',
+          onLogFailure: 'Deny',
+          sampleAllows: 100,
+          keyFile: '/k',
+          retention: { maxAgeDays: 30, maxBytes: 1048576, segmentBytes: 4096, segmentAgeMinutes: 5 },
+          sinks: [{ type: 'Stdout' }, { type: 'Otlp', url: 'http://collector:4318/v1/logs', tokenFile: '/t' }],
+        },
         kubernetesVersion: '1.37',
         logLevel: 'debug',
       },
@@ -69,6 +93,9 @@ describe('a mistake is named by its path', () => {
     ['a number that is a text', 'admission: { port: "9443" }', ['admission.port: must be a number, is a text (WrongType)']],
     ['an address without TLS', 'admission: { url: "http://x" }', ['admission.url: must be an address such as `https://host:9443` (BadFormat)']],
     ['a word that is none of the list', 'logLevel: loud', ['logLevel: must be `debug`, `info`, `warn` or `error`, is `loud` (NotAllowed)']],
+    ['a collector without an address', 'evidence: { sinks: [{ type: Otlp }] }', ['evidence.sinks[0]: `Otlp` needs `url` (RuleBroken)']],
+    ['refusing without a log', 'evidence: { onLogFailure: Deny }', ['evidence.onLogFailure: `Deny` needs `dir` (RuleBroken)']],
+    ['an unknown key of the retention', 'evidence: { retention: { maxDays: 1 } }', ['evidence.retention.maxDays: unknown field, did you mean `maxAgeDays`? (UnknownField)']],
     [
       'files that are missing',
       'certificates: { source: Files, certFile: /a }',
