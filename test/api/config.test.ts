@@ -95,7 +95,7 @@ describe('a mistake is named by its path', () => {
     ['a word that is none of the list', 'logLevel: loud', ['logLevel: must be `debug`, `info`, `warn` or `error`, is `loud` (NotAllowed)']],
     ['a collector without an address', 'evidence: { sinks: [{ type: Otlp }] }', ['evidence.sinks[0]: `Otlp` needs `url` (RuleBroken)']],
     ['refusing without a log', 'evidence: { onLogFailure: Deny }', ['evidence.onLogFailure: `Deny` needs `dir` (RuleBroken)']],
-    ['an unknown key of the retention', 'evidence: { retention: { maxDays: 1 } }', ['evidence.retention.maxDays: unknown field, did you mean `maxAgeDays`? (UnknownField)']],
+    ['an unknown key of the retention', 'evidence: { retention: { maxDays: 1 } }', ['evidence.retention.maxDays: unknown field (UnknownField)']],
     [
       'files that are missing',
       'certificates: { source: Files, certFile: /a }',
