@@ -18,7 +18,7 @@ function errorsOf({ issues, policy }: EnforcedPolicy): readonly EvaluationErrorC
     'DeadlineExceeded',
     'NamespaceUnknown',
     ...(policy.spec.paramKind === undefined ? [] : (['ParamNotFound', 'ParamUnknown'] as const)),
-    ...(policy.spec.context === undefined ? [] : (['ContextUnknown'] as const)),
+    ...(policy.spec.context.length === 0 ? [] : (['ContextUnknown'] as const)),
     ...(issues.some(({ severity }) => severity === 'error') ? (['NotCompiled'] as const) : []),
   ]
 }
