@@ -1,7 +1,23 @@
 import type { CostBudget } from './cost.ts'
 import { CelError, EvaluationStopped, noOverload } from './failure.ts'
 import { mapEntries, mapGet, mapSize } from './maps.ts'
-import { type CelValue, Double, Duration, isBytes, isDouble, isList, isMap, kindOf, Opaque, Optional, Timestamp, TypeValue, Uint } from './values.ts'
+import {
+  type CelRecord,
+  type CelValue,
+  Double,
+  Duration,
+  isBytes,
+  isDouble,
+  isList,
+  isMap,
+  isRecord,
+  kindOf,
+  Opaque,
+  Optional,
+  Timestamp,
+  TypeValue,
+  Uint,
+} from './values.ts'
 
 const MAX_DEPTH = 1_000
 
@@ -43,6 +59,7 @@ function equalLists(budget: CostBudget, a: readonly CelValue[], b: readonly CelV
 }
 
 function equalMaps(budget: CostBudget, a: CelValue, b: CelValue, depth: number): boolean {
+  if (isRecord(a) && isRecord(b)) return equalRecords(budget, a, b, depth)
   const size = mapSize(a)
   if (size !== mapSize(b)) return false
   if (depth > 0) budget.charge(Math.ceil(size / 10))
@@ -50,6 +67,16 @@ function equalMaps(budget: CostBudget, a: CelValue, b: CelValue, depth: number):
     const other = mapGet(b, key)
     if (other === undefined) return false
     if (equalValues(budget, value, other, depth + 1) === false) return false
+  }
+  return true
+}
+
+function equalRecords(budget: CostBudget, a: CelRecord, b: CelRecord, depth: number): boolean {
+  const keys = Object.keys(a)
+  if (keys.length !== Object.keys(b).length) return false
+  if (depth > 0) budget.charge(Math.ceil(keys.length / 10))
+  for (const key of keys) {
+    if (!Object.hasOwn(b, key) || equalValues(budget, a[key] ?? null, b[key] ?? null, depth + 1) === false) return false
   }
   return true
 }

@@ -1,46 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { type CelProgram, CostBudget, compileExpression, DYN } from '../../src/cel/index.ts'
 import { askOracle, buildOracle } from '../oracle/oracle.ts'
+import { RULE_GROUPS } from './cel-rules.ts'
 
-const containers = 'object.spec.template.spec.containers'
-
-/** Seven rules that most clusters have in one form or another. */
-const RULES: Readonly<Record<string, string>> = {
-  'runs as non-root': `${containers}.all(c, has(c.securityContext) && has(c.securityContext.runAsNonRoot) && c.securityContext.runAsNonRoot == true)`,
-  'own registry': `${containers}.all(c, c.image.startsWith('registry.corp.example/') || c.image.startsWith('mirror.example/'))`,
-  'no latest tag': `${containers}.all(c, c.image.contains(':') && !c.image.endsWith(':latest'))`,
-  'label present': `has(object.metadata.labels) && 'app.kubernetes.io/name' in object.metadata.labels`,
-  'replica range': 'object.spec.replicas >= 2 && object.spec.replicas <= 10',
-  'limits set': `${containers}.all(c, has(c.resources) && has(c.resources.limits) && 'memory' in c.resources.limits && 'cpu' in c.resources.limits)`,
-  'drops all capabilities': `${containers}.all(c, has(c.securityContext) && has(c.securityContext.capabilities) && c.securityContext.capabilities.drop.exists(d, d == 'ALL'))`,
-}
-
-const pod = 'object.spec.template.spec'
-
-/** Twenty more, as they stand in policies of real clusters. */
-const MORE: Readonly<Record<string, string>> = {
-  'no host namespaces': `!${pod}.?hostNetwork.orValue(false) && !${pod}.?hostPID.orValue(false) && !${pod}.?hostIPC.orValue(false)`,
-  'no privilege escalation': `${containers}.all(c, !c.?securityContext.?allowPrivilegeEscalation.orValue(true))`,
-  'no privileged container': `(${containers} + ${pod}.?initContainers.orValue([])).all(c, !c.?securityContext.?privileged.orValue(false))`,
-  'no host path': `${pod}.?volumes.orValue([]).all(v, !has(v.hostPath))`,
-  'no host port': `${containers}.all(c, c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) == 0))`,
-  'volume types': `${pod}.?volumes.orValue([]).all(v, ['configMap', 'secret', 'emptyDir', 'projected'].exists(t, t in v))`,
-  'memory limit': `${containers}.all(c, quantity(c.resources.limits.memory).isLessThan(quantity('1Gi')))`,
-  'requests meet limits': `${containers}.all(c, quantity(c.resources.requests.memory).compareTo(quantity(c.resources.limits.memory)) <= 0)`,
-  'image by pattern': `${containers}.all(c, c.image.matches('^registry[.]corp[.]example/[a-z0-9/-]+:v[0-9]+[.][0-9]+[.][0-9]+$'))`,
-  'team label': `object.metadata.?labels.?team.orValue('').matches('^[a-z][a-z0-9-]{0,30}$')`,
-  'several labels': `['app', 'team', 'app.kubernetes.io/name'].all(key, key in object.metadata.labels)`,
-  'no default namespace': `object.metadata.?namespace.orValue('default') != 'default'`,
-  'name ends well': `!object.metadata.name.endsWith('-tmp') && object.metadata.name.size() <= 40`,
-  'labels agree': `object.spec.template.metadata.labels.all(key, key in object.metadata.labels)`,
-  'ports in range': `${containers}.all(c, c.?ports.orValue([]).all(p, p.containerPort >= 1024 && p.containerPort <= 65535))`,
-  'unique names': `${containers}.all(c, ${containers}.exists_one(d, d.name == c.name))`,
-  'image of the team': `${containers}.all(c, c.image.split('/')[1] == 'team')`,
-  'images counted': `${containers}.filter(c, c.image.startsWith('registry.')).size() == ${containers}.size()`,
-  'all capabilities dropped': `${containers}.map(c, c.securityContext.capabilities.drop).all(list, list.exists(d, d == 'ALL'))`,
-  'owner or annotation': `object.metadata.?ownerReferences.orValue([]).size() > 0 || !('exempt' in object.metadata.?annotations.orValue({}))`,
-}
-
+/** A Deployment as it comes with a request: read from JSON. */
 function deployment(count: number): unknown {
   const container = (position: number): unknown => ({
     name: `c${position}`,
@@ -49,7 +12,7 @@ function deployment(count: number): unknown {
     resources: { limits: { cpu: '100m', memory: '128Mi' }, requests: { cpu: '100m', memory: '128Mi' } },
     securityContext: { runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
   })
-  return {
+  const made = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'web', namespace: 'prod', labels: { app: 'web', team: 'a', 'app.kubernetes.io/name': 'web' }, annotations: {} },
@@ -58,6 +21,7 @@ function deployment(count: number): unknown {
       template: { metadata: { labels: { app: 'web' } }, spec: { containers: Array.from({ length: count }, (_, position) => container(position)) } },
     },
   }
+  return JSON.parse(JSON.stringify(made))
 }
 
 function compiled(expression: string): CelProgram {
@@ -96,8 +60,6 @@ function field(line: string, name: string): number {
   return value
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-
 const geometricMean = (values: readonly number[]): number => Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length)
 
 /** Heap that a compiled program keeps, in bytes: many of it are made and held. */
@@ -124,33 +86,35 @@ const printRow = (cells: readonly (string | number)[]): void => {
   process.stdout.write(`| ${cells.join(' | ')} |\n`)
 }
 
-/** Times the rules with both engines in turn, in one run, and prints Markdown with the ratios. */
-export async function benchCel(): Promise<void> {
-  const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
-  const oracle = await buildOracle()
+interface Row extends Timing {
+  readonly rule: string
+}
+
+async function timed(oracle: string, expression: string, rounds: number): Promise<Timing> {
   const object = deployment(3)
-  warmUp()
-  const expressions = { ...RULES, ...MORE }
-  const rows: (Timing & { readonly rule: string })[] = []
-  for (const [rule, expression] of Object.entries(expressions)) {
-    const program = compiled(expression)
-    const times = { maps: [] as number[], struct: [] as number[], ours: [] as number[], goFirst: [] as number[], first: [] as number[] }
-    for (let round = 0; round < rounds; round++) {
-      const ask = (typed: boolean): string => JSON.stringify({ mode: 'bench', iterations: 5_000, typed, expression, variables: { object } })
-      const [maps = '', struct = ''] = await askOracle(oracle, [ask(false), ask(true)])
-      times.maps.push(field(maps, 'nsPerOp'))
-      times.struct.push(field(struct, 'nsPerOp'))
-      times.goFirst.push(field(maps, 'firstNs'))
-      nanosecondsEach(program, object, 20_000)
-      times.ours.push(nanosecondsEach(program, object, 100_000))
-      const start = process.hrtime.bigint()
-      for (let again = 0; again < 20; again++) compiled(expression).evaluate({ object }, new CostBudget())
-      times.first.push(Number(process.hrtime.bigint() - start) / 20)
-    }
-    const { maps, struct, ours, goFirst, first } = times
-    rows.push({ rule, maps: median(maps), struct: median(struct), ours: median(ours), goFirst: median(goFirst), first: median(first) })
+  const program = compiled(expression)
+  const timings: Timing[] = []
+  for (let round = 0; round < rounds; round++) {
+    const ask = (typed: boolean): string => JSON.stringify({ mode: 'bench', iterations: 5_000, typed, expression, variables: { object } })
+    const [maps = '', struct = ''] = await askOracle(oracle, [ask(false), ask(true)])
+    nanosecondsEach(program, object, 20_000)
+    const ours = nanosecondsEach(program, object, 100_000)
+    const start = process.hrtime.bigint()
+    for (let again = 0; again < 20; again++) compiled(expression).evaluate({ object }, new CostBudget())
+    const first = Number(process.hrtime.bigint() - start) / 20
+    timings.push({ maps: field(maps, 'nsPerOp'), struct: field(struct, 'nsPerOp'), ours, goFirst: field(maps, 'firstNs'), first })
   }
-  process.stdout.write('Nanoseconds; cel-go in the set-up of Kubernetes, on maps as custom resources are and on structs as built-in kinds are; medians.\n\n')
+  const fastest = (time: (timing: Timing) => number): number => Math.min(...timings.map(time))
+  return {
+    maps: fastest(({ maps }) => maps),
+    struct: fastest(({ struct }) => struct),
+    ours: fastest(({ ours }) => ours),
+    goFirst: fastest(({ goFirst }) => goFirst),
+    first: fastest(({ first }) => first),
+  }
+}
+
+function printTable(rows: readonly Row[]): void {
   printRow(['rule', 'cel-go, maps', 'cel-go, structs', 'Bylaw', 'times faster (maps)', '(structs)', 'first use: cel-go', 'Bylaw', 'times faster'])
   printRow(Array.from({ length: 9 }, () => '---'))
   for (const { rule, maps, struct, ours, goFirst, first } of rows) {
@@ -164,7 +128,24 @@ export async function benchCel(): Promise<void> {
     mean(({ goFirst, first }) => goFirst / first),
   ]
   printRow(['geometric mean', '', '', '', toMaps, toStructs, '', '', toFirst])
-  const heap = globalThis.gc === undefined ? 'not measured: node --expose-gc does' : `${(heapOf(Object.values(expressions)) / 1024).toFixed(1)} KiB`
+}
+
+/** Times the rules with both engines in turn, in one run, and prints Markdown with the ratios. */
+export async function benchCel(): Promise<void> {
+  const rounds = Number(process.env['BENCH_ROUNDS'] ?? 5)
+  const oracle = await buildOracle()
+  warmUp()
+  process.stdout.write(
+    `Nanoseconds; cel-go in the set-up of Kubernetes, on maps as custom resources are and on structs as built-in kinds are; the fastest of ${rounds} rounds, since what disturbs one only makes it slower.\n`,
+  )
+  for (const [title, rules] of Object.entries(RULE_GROUPS)) {
+    process.stdout.write(`\n### ${title}\n\n`)
+    const rows: Row[] = []
+    for (const [rule, expression] of Object.entries(rules)) rows.push({ rule, ...(await timed(oracle, expression, rounds)) })
+    printTable(rows)
+  }
+  const expressions = Object.values(RULE_GROUPS).flatMap((rules) => Object.values(rules))
+  const heap = globalThis.gc === undefined ? 'not measured: node --expose-gc does' : `${(heapOf(expressions) / 1024).toFixed(1)} KiB`
   process.stdout.write(`\nHeap of a compiled program: ${heap}\n`)
 }
 
