@@ -49,6 +49,8 @@ export function selectContext({ objects, isNamespaced }: KnownObjects, declarati
   return { kind: 'found', objects: narrowContext(here, declaration).toSorted(byNamespaceAndName), resourceVersion: '' }
 }
 
+const NO_CONTEXT: Readonly<Record<string, Lazy>> = {}
+
 const nothing: ContextReader = () => ({ kind: 'unknown', reason: 'nothing is gathered here' })
 
 /** What `context.<name>` stands for in one judgement, gathered when it is first read; `note` learns what was. */
@@ -57,6 +59,7 @@ export function contextBindings(
   { contexts = nothing, request }: EvaluationInput,
   note: (reference: Omit<ContextReference, 'policy'>) => void,
 ): Readonly<Record<string, Lazy>> {
+  if (declarations.length === 0) return NO_CONTEXT
   // A Namespace lies in none, yet whoever asks for its objects means those inside.
   const requestNamespace = isNamespaceObject(request) ? ((request.object ?? request.oldObject)?.metadata.name ?? '') : request.namespace
   const gather = (declaration: ContextDeclaration): Lazy =>

@@ -26,16 +26,19 @@ const BROKEN = { ...POLICY, metadata: { name: 'broken' }, spec: { ...POLICY.spec
 interface Input {
   readonly policies: readonly unknown[]
   readonly resources: readonly unknown[]
+  /** What there is around them; left out, nothing is known of that. */
+  readonly around?: readonly unknown[]
   readonly environment?: string
   readonly output?: 'text' | 'json'
 }
 
 /** Runs the command over files with the given documents; the folder's name is taken out of what it prints. */
-function run({ policies, resources, output = 'text', ...more }: Input) {
+function run({ policies, resources, around, output = 'text', ...more }: Input) {
   const files = (name: string, documents: readonly unknown[]): string[] => [
     folder.write(name, typeof documents[0] === 'string' ? documents[0] : { kind: 'List', items: documents }),
   ]
-  const result = check({ policies: files('policies.yaml', policies), resources: files('resources.yaml', resources), now: NOW, output, ...more })
+  const context = around === undefined ? {} : { contextResources: files('around.yaml', around) }
+  const result = check({ ...context, policies: files('policies.yaml', policies), resources: files('resources.yaml', resources), now: NOW, output, ...more })
   const strip = (text: string): string => text.replaceAll(`${folder.path}/`, '')
   return { ...result, stdout: strip(result.stdout), stderr: strip(result.stderr) }
 }
@@ -93,6 +96,12 @@ describe('a mistake in what was asked', () => {
       { policies: [POLICY], resources: [{ ...reviewOf(configMap()), apiVersion: 'admission.k8s.io/v1beta1' }] },
       'resources.yaml: apiVersion: expected `admission.k8s.io/v1`',
     ],
+    [
+      'context that is no object',
+      { policies: [POLICY], resources: [], around: ['just text\n'] },
+      '--context-resources: around.yaml: not a Kubernetes object: expected apiVersion, kind and metadata',
+    ],
+    ['context that is no YAML', { policies: [POLICY], resources: [], around: ['a: [1\nb: 2\n'] }, '--context-resources: around.yaml: line 2, column 1: '],
     ['YAML that is none', { policies: [POLICY], resources: ['a: [1\nb: 2\n'] }, 'resources.yaml: line 2, column 1: '],
     ['a key that stands twice', { policies: [POLICY], resources: ['a: 1\na: 2\n'] }, 'resources.yaml: line 2, column 1: Map keys must be unique'],
     ['a text that would grow without end', { policies: [POLICY], resources: [bomb()] }, 'resources.yaml: Excessive alias count'],
@@ -195,6 +204,36 @@ describe('what is printed', () => {
       ].join('\n'),
     )
     expect(stdout).toContain('1 object judged by 2 policies: 1 denied, 0 warned, 0 allowed')
+  })
+})
+
+describe('context', () => {
+  const SINGLE = policy('single', {
+    context: [{ name: 'maps', apiVersion: 'v1', kind: 'ConfigMap', namespace: 'Request' }],
+    validations: [
+      { name: 'single', expression: 'size(context.maps) == 0', messageExpression: "'there are ' + context.maps.map(m, m.metadata.name).join(' ')" },
+    ],
+  })
+  const judged = (around?: readonly unknown[], resource: Json = configMap()) =>
+    run({ policies: [SINGLE], resources: [resource], ...(around === undefined ? {} : { around }) })
+
+  test('is not known without files that have it, not even from what is judged', () => {
+    const { exitCode, stdout } = judged()
+    expect(exitCode).toBe(EXIT.notEvaluated)
+    expect(stdout).toContain('(ContextUnknown): context `maps` could not be gathered: nothing was given; name the files that have them by --context-resources')
+  })
+
+  test('is all that the files have, which may be nothing', () => {
+    expect(judged([]).exitCode).toBe(EXIT.clean)
+    expect(judged([configMap({}, { namespace: 'other' })]).exitCode).toBe(EXIT.clean)
+    const { exitCode, stdout } = judged([configMap({}, { name: 'b' }), configMap({}, { name: 'a' })])
+    expect(exitCode).toBe(EXIT.violations)
+    expect(stdout).toContain('there are a b')
+  })
+
+  test('lies in the default namespace where it does not say otherwise', () => {
+    const homeless = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'homeless' } }
+    expect(judged([homeless], homeless).stdout).toContain('there are homeless')
   })
 })
 

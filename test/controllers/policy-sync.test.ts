@@ -11,6 +11,7 @@ const OWN = 'bylaw-system'
 class FakeCache implements ObjectCache {
   readonly #onChange: () => void
   hasSynced = false
+  isStopped = false
   objects: readonly KubernetesObject[] = []
 
   constructor(onChange: () => void) {
@@ -25,7 +26,9 @@ class FakeCache implements ObjectCache {
     return this.objects.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace)
   }
 
-  stop(): void {}
+  stop(): void {
+    this.isStopped = true
+  }
 
   /** The first list, or what came after it. */
   sync(...objects: readonly Json[]): void {
@@ -123,6 +126,26 @@ describe('the first rule set', () => {
     expect(await inForceAfter(2500)).toBeUndefined()
     expect((await inForceAfter(1500))?.policies.length).toBe(1)
   })
+})
+
+test('what the set in force declares is read as long as it is in force, also while a suspicious shrink is held', async () => {
+  const paramKind = { apiVersion: 'v1', kind: 'ConfigMap' }
+  const reading = {
+    paramKind,
+    paramRef: { name: 'limits', namespace: 'policy', parameterNotFoundAction: 'Deny' },
+    context: [{ name: 'maps', ...paramKind }],
+  }
+  const all = Array.from({ length: 12 }, (_, index) => policy(index === 0 ? reading : {}, { name: `p${index}` }))
+  syncPolicies(...all)
+  for (const resource of ['policyexceptions', 'configmaps']) cache(resource).sync()
+  await inForceAfter(100)
+  for (const resource of ['parameters', 'context']) cache(resource).sync()
+  await inForceAfter(100)
+  const stopped = () => ['parameters', 'context'].map((resource) => cache(resource).isStopped)
+  cache('policies').sync(...all.slice(11))
+  expect([(await inForceAfter(100))?.policies.length, stopped()]).toEqual([12, [false, false]])
+  cache('policies').sync(...all.slice(1))
+  expect([(await inForceAfter(100))?.policies.length, stopped()]).toEqual([11, [true, true]])
 })
 
 describe('an exception', () => {
