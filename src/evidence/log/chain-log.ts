@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { isRecord } from '../../api/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
 import { CHAIN_START, type ChainState, extend, extendSigned, type Signer } from './chain.ts'
 import { createLogFile, type LogFile } from './log-file.ts'
@@ -90,7 +91,7 @@ const BUFFER_BYTES = 64 * 1024
 const MAX_PENDING_BYTES = 16 * 1024 * 1024
 const CLOSE_MS = 2000
 
-const isNoSpace = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+const isNoSpace = (error: unknown): boolean => isRecord(error) && (error['code'] === 'ENOSPC' || error['code'] === 'EDQUOT')
 
 /**
  * The hash chain of this process in segment files. What is appended is written in batches, one at a time, without a wait in the event loop; what
@@ -428,7 +429,7 @@ export class ChainLog {
 
   #noteFailed(entries: readonly LogEntry[], error: unknown): void {
     const reason: DropReason = isNoSpace(error) ? 'diskFull' : 'writeFailed'
-    if (this.#failure?.reason !== reason) this.#options.observer.recordFailing(reason, error instanceof Error ? error.message : String(error))
+    if (this.#failure?.reason !== reason) this.#options.observer.recordFailing(reason, isRecord(error) ? String(error['message']) : String(error))
     this.#failure = { reason, untilMs: performance.now() + RETRY_MS }
     this.#drop(reason, entries.length)
   }

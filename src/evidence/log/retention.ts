@@ -24,16 +24,24 @@ export function segmentsToRemove(
   { maxAgeMs, maxBytes }: RetentionLimits,
   nowMs: number,
 ): readonly StoredSegment[] {
-  const lastOf = new Map(stored.map(({ chain, segment }) => [chain, segment]))
-  for (const { chain, segment } of stored) lastOf.set(chain, Math.max(segment, lastOf.get(chain) ?? 0))
-  const isOpen = ({ file, chain, segment, modifiedMs }: StoredSegment): boolean =>
-    file === openFile || (lastOf.get(chain) === segment && nowMs - modifiedMs < OTHERS_OPEN_MS)
+  const lastOf = new Map<string, number>()
+  /** No segment counts as older than the one before it: a hole in a chain would look as if someone had made it. */
+  const agedMs = new Map<string, number>()
+  const youngestOf = new Map<string, number>()
+  for (const { file, chain, segment, modifiedMs } of [...stored].sort((a, b) => a.segment - b.segment)) {
+    lastOf.set(chain, segment)
+    const youngest = Math.max(modifiedMs, youngestOf.get(chain) ?? 0)
+    youngestOf.set(chain, youngest)
+    agedMs.set(file, youngest)
+  }
+  const ageOf = ({ file }: StoredSegment): number => nowMs - (agedMs.get(file) ?? nowMs)
+  const isOpen = (candidate: StoredSegment): boolean =>
+    candidate.file === openFile || (lastOf.get(candidate.chain) === candidate.segment && ageOf(candidate) < OTHERS_OPEN_MS)
   const removed: StoredSegment[] = []
   const keptChains = new Set<string>()
   let left = stored.reduce((sum, { bytes }) => sum + bytes, 0)
-  for (const candidate of [...stored].sort((a, b) => a.modifiedMs - b.modifiedMs || a.segment - b.segment)) {
-    const isDue = nowMs - candidate.modifiedMs > maxAgeMs || left > maxBytes
-    // A hole in a chain would look as if someone had made it.
+  for (const candidate of [...stored].sort((a, b) => ageOf(b) - ageOf(a) || a.segment - b.segment)) {
+    const isDue = ageOf(candidate) > maxAgeMs || left > maxBytes
     if (!isDue || isOpen(candidate) || keptChains.has(candidate.chain)) keptChains.add(candidate.chain)
     else {
       removed.push(candidate)

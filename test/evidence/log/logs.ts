@@ -47,7 +47,11 @@ export const KEY = makeEvidenceKey()
 
 /** A folder that goes away with `dispose`. */
 export class Folder {
-  readonly path = mkdtempSync(join(tmpdir(), 'bylaw-log-'))
+  readonly path: string
+
+  constructor(path: string = mkdtempSync(join(tmpdir(), 'bylaw-log-'))) {
+    this.path = path
+  }
 
   files(): readonly string[] {
     return readdirSync(this.path).sort()
@@ -65,6 +69,9 @@ export class Folder {
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line)),
     )
+  }
+  remove(file: string): void {
+    rmSync(join(this.path, file))
   }
   dispose(): void {
     rmSync(this.path, { recursive: true, force: true })
