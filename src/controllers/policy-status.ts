@@ -4,6 +4,7 @@ import { idempotenceIssues } from '../decide/index.ts'
 import type { ExceptionLifetime, PolicyCounters, WaiverCount } from '../evidence/index.ts'
 import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
+import { type CountContext, countExceptions, type ExceptionUse, unusedSince } from './exception-counts.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
 
 /** What the status of a policy tells besides the policy itself. */
@@ -18,6 +19,8 @@ export interface StatusContext {
   /** What a policy declares as context and cannot be gathered, with the reason. */
   readonly contextProblems: (policy: Policy) => readonly string[]
   readonly counters: PolicyCounters
+  readonly exceptions: readonly ExceptionState[]
+  readonly exceptionUse: Omit<CountContext, 'now'>
   readonly now: Date
 }
 
@@ -111,6 +114,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
         }),
     replicas: { ready: 1, atRevision: isAtRevision ? 1 : 0 },
     decisions: counts,
+    ...(policy === undefined ? {} : { exceptions: countExceptions(policy, context.exceptions, { ...context.exceptionUse, now: context.now }) }),
     recentViolations: recent.slice(0, MAX_RECENT).map(({ time, rule, effect, kind, namespace, name: objectName, message }) => ({
       time,
       rule,
@@ -149,7 +153,7 @@ export function lifetimeOf({ compiled, issues }: ExceptionState, ruleSet: RuleSe
 export function toExceptionStatus(
   { object, compiled, issues }: ExceptionState,
   before: PolicyExceptionStatus | undefined,
-  { ruleSet, waivers, now }: { readonly ruleSet: RuleSet; readonly waivers: WaiverCount; readonly now: Date },
+  { ruleSet, waivers, now, use }: { readonly ruleSet: RuleSet; readonly waivers: WaiverCount; readonly now: Date; readonly use?: ExceptionUse | undefined },
 ): PolicyExceptionStatus {
   const { generation = 0 } = object.metadata
   const end = (conditions: readonly ConditionDraft[]) => settle(conditions, before?.conditions ?? [], generation, now)
@@ -160,6 +164,7 @@ export function toExceptionStatus(
   const { approval, exception } = compiled
   const endMs = endOf(compiled, ruleSet)
   const isExpired = endMs <= now.getTime()
+  const endsAt = new Date(endMs).toISOString()
   const known = new Set(ruleSet.policies.map(({ identity }) => identity.name))
   const missing = exception.spec.policies.filter(({ name }) => !known.has(name)).map(({ name }) => `there is no policy \`${name}\``)
   const approved: ConditionDraft =
@@ -172,15 +177,21 @@ export function toExceptionStatus(
         }
       : { type: 'Approved', status: 'False', reason: 'Pending', message: [approval.reason, ...missing].join('\n') }
   const ended: ConditionDraft = isExpired
-    ? { type: 'Expired', status: 'True', reason: 'Expired', message: `ended at ${new Date(endMs).toISOString()}` }
-    : { type: 'Expired', status: 'False', reason: 'NotExpired', message: `ends at ${new Date(endMs).toISOString()}` }
+    ? { type: 'Expired', status: 'True', reason: 'Expired', message: `ended at ${endsAt}` }
+    : { type: 'Expired', status: 'False', reason: 'NotExpired', message: `ends at ${endsAt}` }
   const { count, lastTime } = waivers
+  const idleSince = isExpired ? undefined : unusedSince(compiled, use, lastTime)
   return {
     observedGeneration: generation,
     phase: isExpired ? 'Expired' : approval.kind === 'approved' ? 'Active' : 'Pending',
     conditions: end([approved, ended]),
     waived: { count, ...(lastTime === undefined ? {} : { lastTime }) },
-    summary: { policies: clip(exception.spec.policies.map(({ name }) => name).join(', '), 1024) },
+    ...(idleSince === undefined ? {} : { unusedSince: idleSince }),
+    ...(use?.wouldPassNow === undefined ? {} : { wouldPassNow: use.wouldPassNow }),
+    summary: {
+      policies: clip(exception.spec.policies.map(({ name }) => name).join(', '), 1024),
+      state: clip(isExpired ? `ended at ${endsAt}` : approval.kind === 'approved' ? `active until ${endsAt}` : `pending: ${approval.reason}`, 1024),
+    },
   }
 }
 

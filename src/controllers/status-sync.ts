@@ -9,10 +9,11 @@ import {
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from '../api/index.ts'
-import type { DecisionCounter, DecisionCounts, Logger, PolicyCounters, RecentViolation } from '../evidence/index.ts'
-import type { CompileIssue, EnforcedPolicy, RuleSetStore } from '../rules/index.ts'
+import type { DecisionCounter, DecisionCounts, Logger, PolicyCounters, RecentViolation, WaiverCount } from '../evidence/index.ts'
+import type { CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
+import { type ExceptionUseReader, endFor } from './exception-counts.ts'
 import { Loop } from './loop.ts'
 import { differsOnlyInCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
 import type { ExceptionState, PolicyState, PolicySync } from './policy-sync.ts'
@@ -27,6 +28,8 @@ export interface StatusSyncOptions {
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
   /** What a policy declares as context and cannot be gathered, with the reason. */
   readonly contextProblems: (policy: Policy) => readonly string[]
+  /** What is known of the use of exceptions; nothing is, where nobody looks at all objects. */
+  readonly exceptionUse?: ExceptionUseReader
   /** Whether this replica is the one that writes. */
   readonly isLeader: () => boolean
   readonly events: EventWriter
@@ -68,6 +71,7 @@ export class StatusSync {
   readonly #options: StatusSyncOptions
   readonly #loop: Loop
   readonly #timer: NodeJS.Timeout
+  #endTimer: NodeJS.Timeout | undefined
   readonly #writtenMs = new Map<string, number>()
   /** What earlier instances counted, as it stood when this one first saw the policy. */
   readonly #bases = new Map<string, Base>()
@@ -86,6 +90,7 @@ export class StatusSync {
 
   stop(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#endTimer)
     this.#loop.stop()
   }
 
@@ -95,7 +100,18 @@ export class StatusSync {
     for (const state of this.#options.policies.states()) await this.#writePolicy(state)
     for (const state of this.#options.policies.exceptions()) await this.#writeException(state)
     await this.#writeProfiles()
+    this.#waitForEnd(ruleSet)
     this.#options.counter.keepOnly(new Set(ruleSet.policies.map(({ identity }) => identity.name)))
+  }
+
+  /** Comes back when the next exception ends: that is a matter of the clock, not of an event. */
+  #waitForEnd(ruleSet: RuleSet): void {
+    const nowMs = this.#options.now().getTime()
+    const exceptions = this.#options.policies.exceptions().flatMap(({ compiled }) => compiled ?? [])
+    const ends = exceptions.flatMap((exception) => ruleSet.policies.map((policy) => endFor(exception, policy)))
+    const nextMs = Math.min(...ends.filter((endMs) => endMs > nowMs)) - nowMs
+    clearTimeout(this.#endTimer)
+    if (nextMs < SWEEP_MS) this.#endTimer = setTimeout(() => this.#loop.request(), nextMs)
   }
 
   #countersOf(state: PolicyState, stored: PolicyStatus | undefined): PolicyCounters {
@@ -117,7 +133,20 @@ export class StatusSync {
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== state.object.metadata.generation) return
     const stored = readPolicyStatus(current['status'])
     const counters = this.#countersOf(state, stored)
-    const wanted = toPolicyStatus(state, stored, { ruleSet, isRegistered, isHeld: policies.isHeld, fieldIssues, contextProblems, counters, now: now() })
+    const exceptions = policies.exceptions()
+    const useOf = this.#options.exceptionUse ?? (() => undefined)
+    const exceptionUse = { useOf, lastTimeOf: (id: string) => this.#waiversBy(id).lastTime }
+    const wanted = toPolicyStatus(state, stored, {
+      ruleSet,
+      isRegistered,
+      isHeld: policies.isHeld,
+      fieldIssues,
+      contextProblems,
+      counters,
+      exceptions,
+      exceptionUse,
+      now: now(),
+    })
     if (stored !== undefined && isEqualJson(stored, wanted)) return
     if (stored !== undefined && differsOnlyInCounters(stored, wanted)) {
       const waitMs = COUNTERS_EVERY_MS - (now().getTime() - (this.#writtenMs.get(name) ?? 0))
@@ -136,7 +165,7 @@ export class StatusSync {
       const [firstLine = ''] = message.split('\n')
       this.#options.events.write({
         regarding: object,
-        type: status === 'True' ? 'Normal' : 'Warning',
+        type: status === 'True' && type !== 'Expired' ? 'Normal' : 'Warning',
         reason,
         action: type,
         note: `${type} is ${status}: ${firstLine}`,
@@ -145,27 +174,27 @@ export class StatusSync {
   }
 
   async #writeException(state: ExceptionState): Promise<void> {
-    const { policies, store, counter, now } = this.#options
+    const { policies, store, now } = this.#options
     const { name = '', namespace = '', uid = '', generation } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.currentException(name, namespace)
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== generation) return
     const stored = readPolicyExceptionStatus(current['status'])
     const id = `${namespace}/${name}`
-    let base = this.#waiverBases.get(id)
-    if (base?.uid !== uid) {
-      base = { uid, count: stored?.waived?.count ?? 0, lastTime: stored?.waived?.lastTime }
-      this.#waiverBases.set(id, base)
-    }
-    const own = counter.waiversBy(id)
-    const waivers = { count: base.count + own.count, lastTime: own.lastTime ?? base.lastTime }
-    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers, now: now() })
+    if (this.#waiverBases.get(id)?.uid !== uid) this.#waiverBases.set(id, { uid, count: stored?.waived?.count ?? 0, lastTime: stored?.waived?.lastTime })
+    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers: this.#waiversBy(id), now: now(), use: this.#options.exceptionUse?.(id) })
     if (isEqualJson(stored, wanted)) return
     const isCountersOnly = stored !== undefined && isEqualJson({ ...stored, waived: undefined }, { ...wanted, waived: undefined })
     if (isCountersOnly && now().getTime() - (this.#writtenMs.get(id) ?? 0) < COUNTERS_EVERY_MS) return
     await this.#write('policyexceptions', 'PolicyException', current, wanted)
     this.#writtenMs.set(id, now().getTime())
     this.#tell(current, stored?.conditions ?? [], wanted.conditions ?? [])
+  }
+
+  #waiversBy(exception: string): WaiverCount {
+    const base = this.#waiverBases.get(exception)
+    const own = this.#options.counter.waiversBy(exception)
+    return { count: (base?.count ?? 0) + own.count, lastTime: own.lastTime ?? base?.lastTime }
   }
 
   async #writeProfiles(): Promise<void> {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import { TENANT_NAMESPACE, type User } from '../controlplane/users.ts'
 import { runApprove } from '../support/approve.ts'
-import { type Answer, at, pod, policyOf, SCENE_MS, Scene, TEST_MS } from './scene.ts'
+import { type Answer, at, listAt, pod, policyOf, SCENE_MS, Scene, TEST_MS } from './scene.ts'
 
 const POLICY = policyOf('no-root', 'object.spec.?securityContext.?runAsNonRoot.orValue(false) == true')
 const OTHER = policyOf('no-latest', "object.spec.containers.all(c, !c.image.endsWith(':latest'))")
@@ -82,6 +82,9 @@ describe('an exception', () => {
       })
       await untilPhase(asked, 'Active')
       await untilAdmitted('approved-1')
+      await scene.until('the policy to count it', async () => Number(at(await scene.read(POLICY), 'status', 'exceptions', 'active')) > 0)
+      // Whether nobody uses one is not known, since nobody has looked at all objects.
+      expect(at(await scene.read(POLICY), 'status', 'exceptions', 'unused')).toBeUndefined()
       expect((await attempt('else-1')).message).toContain('does not count: it is for other kinds or names')
       expect((await attempt('approved-1', 'elsewhere')).status).toBe(403)
     },
@@ -121,6 +124,12 @@ describe('an exception', () => {
       await scene.until('its end', async () => (await attempt('ending-1')).status === 403)
       expect((await attempt('ending-1')).message).toContain('does not count: it expired at ')
       await untilPhase(asked, 'Expired')
+      expect(at(await scene.read(asked), 'status', 'summary', 'state')).toMatch(/^ended at 20/)
+      await scene.until('Events on its approval and its end', async () => {
+        const { body } = await scene.plane.request('GET', `/apis/events.k8s.io/v1/namespaces/${TENANT_NAMESPACE}/events`)
+        const told = listAt(body, 'items').filter((event) => at(event, 'regarding', 'name') === 'ending')
+        return ['Approved Normal', 'Expired Warning'].every((wanted) => told.some((event) => `${at(event, 'reason')} ${at(event, 'type')}` === wanted))
+      })
     },
     TEST_MS,
   )

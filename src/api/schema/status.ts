@@ -81,7 +81,7 @@ export const policyStatusSchema = object('What became of the policy. It is writt
     object('Exceptions to the policy.', {
       active: count('Number that waive violations now.'),
       expiringSoon: count('Number of those that end within a week.'),
-      unused: count('Number of those that waived nothing for a month.'),
+      unused: optional(count('Number of those that waived nothing for a month. It is not there until every object has been looked at.')),
     }),
   ),
   expressionWarnings: optional(
@@ -119,11 +119,12 @@ export const policyExceptionStatusSchema = object('What became of the exception.
       lastTime: optional(time('When it waived a violation last.')),
     }),
   ),
-  unusedSince: optional(time('Since when it waived nothing.')),
+  unusedSince: optional(time('Since when it waived nothing. It is not there until every object has been looked at.')),
   wouldPassNow: optional(flag('Whether all objects that it is for meet the policies now, so that it can go.')),
   summary: optional(
     object('Texts for the columns of `kubectl get`.', {
       policies: optional(summaryColumn('Names of the policies, such as `require-run-as-non-root, no-host-path`.')),
+      state: optional(summaryColumn('Where it stands, such as `active until 2027-01-31T00:00:00Z` or `pending: nobody has approved it`.')),
     }),
   ),
 })
