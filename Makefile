@@ -23,12 +23,12 @@ setup: $(INSTALLED) ## install packages, and find or build a control plane (once
 oracle: $(INSTALLED)
 	@$(NODE) test/oracle/build.ts
 
-generate: $(INSTALLED) ## write crds/ and the reference from the schema
+generate: $(INSTALLED) ## write what is generated: crds/, the reference, the PrometheusRule
 	@npm run -s generate
 
 verify: generate ## fail if anything generated is stale
-	@git diff --exit-code --stat -- crds config/reference || { echo 'generated files are stale: run `make generate` and commit'; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard -- crds config/reference)" || { echo 'generated files are not committed'; exit 1; }
+	@git diff --exit-code --stat -- crds config/reference manifests/monitoring || { echo 'generated files are stale: run `make generate` and commit'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- crds config/reference manifests/monitoring)" || { echo 'generated files are not committed'; exit 1; }
 
 fmt: $(INSTALLED) ## format the code
 	@npm run -s format

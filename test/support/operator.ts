@@ -30,6 +30,7 @@ export interface OperatorOptions {
 /** A running operator, as a process of its own. */
 export interface Operator {
   readonly admissionPort: number
+  readonly metricsPort: number
   readonly pid: number
   readonly logFile: string
   log(): string
@@ -94,6 +95,7 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
   }
   return {
     admissionPort,
+    metricsPort,
     pid: tied.pid,
     logFile,
     log,

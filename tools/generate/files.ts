@@ -1,6 +1,7 @@
 import { crdFileName, toCrdFile } from './crd.ts'
 import { DEFINITIONS } from './definitions.ts'
 import { toDialectPage } from './dialect.ts'
+import { toPrometheusRule } from './prometheus-rule.ts'
 import { referenceFileName, toReference } from './reference.ts'
 
 /** Every generated file: its path in the repository and what is in it. */
@@ -9,5 +10,5 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [`crds/${crdFileName(definition)}`, toCrdFile(definition)],
     [`config/reference/${referenceFileName(definition)}`, toReference(definition)],
   ])
-  return new Map([...ofDefinitions, ['config/reference/cel.md', toDialectPage()]])
+  return new Map([...ofDefinitions, ['config/reference/cel.md', toDialectPage()], ['manifests/monitoring/prometheus-rule.yaml', toPrometheusRule()]])
 }
