@@ -86,6 +86,19 @@ const configSchema = objectWithDefaults(
       ),
     ),
     evidence: optional(evidenceConfig),
+    scan: optional(
+      objectWithDefaults(
+        'The scan of objects that exist already.',
+        {
+          enabled: optional(flag('Whether they are judged at all.')),
+          intervalSeconds: optional(integer('Time after which everything is listed once more; what has not changed is not judged again.', { min: 5 })),
+          pageSize: optional(integer('Objects in one page of a list; at most 500.', { min: 1 })),
+          qps: optional(integer('Pages that are read in a second, at most.', { min: 1 })),
+        },
+        { enabled: true, intervalSeconds: 43_200, pageSize: 500, qps: 5 },
+        [{ rule: 'true', message: '`pageSize` is at most 500', holds: ({ pageSize }) => pageSize === undefined || pageSize <= 500 }],
+      ),
+    ),
     kubernetesVersion: optional(text('Version of Kubernetes whose expressions are accepted; that of the cluster without it.', { max: 16, pattern: VERSION })),
     logLevel: optional(oneOf('Least important messages that are logged.', ['debug', 'info', 'warn', 'error'])),
   },
@@ -106,9 +119,10 @@ export interface Config extends Written {
   readonly approval: NonNullable<Written['approval']>
   readonly certificates: NonNullable<Written['certificates']>
   readonly evidence: Omit<Evidence, 'retention'> & { readonly retention: NonNullable<Evidence['retention']> }
+  readonly scan: NonNullable<Written['scan']>
 }
 
-const NO_SECTIONS = { admission: {}, approval: {}, certificates: {}, evidence: {} }
+const NO_SECTIONS = { admission: {}, approval: {}, certificates: {}, evidence: {}, scan: {} }
 
 /** A section in a section is filled in as the others are. */
 function withEvidence(value: typeof NO_SECTIONS): unknown {
@@ -125,9 +139,9 @@ export function parseConfig(source: string): Result<Config, readonly FieldIssue[
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const parsed = parseValue(configSchema, isObject ? withEvidence({ ...NO_SECTIONS, ...value }) : value)
   if (!parsed.ok) return parsed
-  const { admission, approval, certificates, evidence } = parsed.value
-  if (admission === undefined || approval === undefined || certificates === undefined || evidence?.retention === undefined) {
+  const { admission, approval, certificates, evidence, scan } = parsed.value
+  if (admission === undefined || approval === undefined || certificates === undefined || evidence?.retention === undefined || scan === undefined) {
     return err([{ path: '', message: 'a section must be an object', code: 'WrongType' }])
   }
-  return { ok: true, value: { ...parsed.value, admission, approval, certificates, evidence: { ...evidence, retention: evidence.retention } } }
+  return { ok: true, value: { ...parsed.value, admission, approval, certificates, evidence: { ...evidence, retention: evidence.retention }, scan } }
 }

@@ -1,5 +1,6 @@
 export { type AdmissionRequest, type AdmissionResponse, type Operation, parseAdmissionReview, type UserInfo } from './admission.ts'
 export { type Config, parseConfig } from './config.ts'
+export { type StandIn, standInRequest } from './creation.ts'
 export {
   defaultEnforcementProfile,
   type EnforcementProfile,

@@ -5,6 +5,10 @@ export type OperationalErrorCode =
   | 'KubeNotFound'
   | 'KubeInvalid'
   | 'KubeUnavailable'
+  /** What was asked for is longer than it may be. */
+  | 'KubeTooLarge'
+  /** The place in a list or watch is too old: it has to be started again. */
+  | 'KubeExpired'
   | 'ConfigUnreadable'
   | 'PortUnavailable'
 

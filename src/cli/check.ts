@@ -10,6 +10,7 @@ import {
   parseAdmissionReview,
   parseApiVersion,
   type Result,
+  standInRequest,
 } from '../api/index.ts'
 import { type Correction, correct, type Decision, decide, type EvaluationInput, idempotenceIssues, type SchemaReader } from '../decide/index.ts'
 import { describeFailure, toCorrectionRecord, toCorrectionWarnings, toDecisionRecord, toLeafWarnings } from '../evidence/index.ts'
@@ -70,30 +71,11 @@ function toRequest(document: unknown, { resourceOf }: Workspace): Result<Admissi
   if (isRecord(document) && document['kind'] === 'AdmissionReview') return parseAdmissionReview(document)
   const value = asDecoded(document)
   if (!isKubernetesObject(value)) return err('not a Kubernetes object: expected apiVersion, kind and metadata')
-  const { group, version } = parseApiVersion(value.apiVersion)
   const type = resourceOf(value)
-  const namespace = type.isNamespaced
-    ? (value.metadata.namespace ?? DEFAULT_NAMESPACE)
-    : type.resource === 'namespaces'
-      ? (value.metadata.name ?? '')
-      : undefined
-  const object: KubernetesObject = type.isNamespaced && namespace !== undefined ? inNamespace(value, namespace) : value
-  return parseAdmissionReview({
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: randomUUID(),
-      kind: { group, version, kind: value.kind },
-      resource: { group, version, resource: type.resource },
-      ...(value.metadata.name === undefined ? {} : { name: value.metadata.name }),
-      ...(namespace === undefined ? {} : { namespace }),
-      operation: 'CREATE',
-      userInfo: { username: OFFLINE_USER, groups: [] },
-      object,
-      oldObject: null,
-      dryRun: false,
-    },
-  })
+  const object: KubernetesObject = type.isNamespaced ? inNamespace(value, value.metadata.namespace ?? DEFAULT_NAMESPACE) : value
+  return ok(
+    standInRequest(object, { resource: type.resource, isNamespaced: type.isNamespaced, operation: 'CREATE', username: OFFLINE_USER, uid: randomUUID() }),
+  )
 }
 
 /** The cluster's own schemas, and those of the definitions in the files. */

@@ -52,6 +52,8 @@ export interface DiscoveredResource {
   readonly resource: string
   readonly kind: string
   readonly isNamespaced: boolean
+  /** Whether its objects can be listed and watched; where that is not known, it is tried. */
+  readonly isListable?: boolean
 }
 
 /** The cluster as the controllers need it. Every method throws an OperationalError where the API server does not do as asked. */

@@ -20,6 +20,19 @@ export {
   type ResourceFacts,
   type Webhook,
 } from './registrations/index.ts'
+export {
+  type ObjectSource,
+  type PolicyScan,
+  planScan,
+  ReportWriter,
+  type ScanFigures,
+  type ScanGap,
+  Scanner,
+  type ScannerOptions,
+  type ScanPlan,
+  type ScanState,
+  type ScanTarget,
+} from './scan/index.ts'
 export { SchemaSync, type SchemaSyncOptions } from './schema-sync.ts'
 export { ShrinkGuard } from './shrink-guard.ts'
 export { StatusSync, type StatusSyncOptions } from './status-sync.ts'

@@ -1,3 +1,4 @@
+import type { KubernetesObject } from '../api/index.ts'
 import type { Logger } from '../evidence/index.ts'
 import type { NamespaceState } from '../rules/index.ts'
 import type { Cluster, ObjectCache } from './cluster.ts'
@@ -24,6 +25,11 @@ export class NamespaceSync {
   readonly of = (name: string): NamespaceState | Promise<NamespaceState> => {
     const object = this.#cache.get(name)
     return object === undefined ? this.#read(name) : { kind: 'found', object }
+  }
+
+  /** Those that are known. */
+  list(): readonly KubernetesObject[] {
+    return this.#cache.list()
   }
 
   stop(): void {

@@ -33,6 +33,15 @@ export class ParamSync {
     return this.#followed.isReady()
   }
 
+  /** Stands for the parameters of a policy as they are now: another text where any of them has changed. */
+  versionOf({ spec: { paramKind, paramRef } }: Policy): string {
+    if (paramKind === undefined || paramRef === undefined) return ''
+    const followed = this.#followed.get(keyOf(paramKind, paramRef))
+    if (followed?.cache.hasSynced !== true) return 'unread'
+    const versions = followed.cache.list().map(({ metadata: { namespace = '', name = '', resourceVersion = '' } }) => `${namespace}/${name}@${resourceVersion}`)
+    return versions.sort().join(' ')
+  }
+
   /** Reads a parameter from the caches. */
   readonly read: ParamReader = (paramKind, paramRef, requestNamespace): ParamState => {
     const followed = this.#followed.get(keyOf(paramKind, paramRef))

@@ -6,6 +6,8 @@ import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '.
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
 import { type CountContext, countExceptions, type ExceptionUse, unusedSince } from './exception-counts.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
+import type { ScanState } from './scan/index.ts'
+import { scannedStatus } from './scanned-status.ts'
 
 /** What the status of a policy tells besides the policy itself. */
 export interface StatusContext {
@@ -21,6 +23,8 @@ export interface StatusContext {
   readonly counters: PolicyCounters
   readonly exceptions: readonly ExceptionState[]
   readonly exceptionUse: Omit<CountContext, 'now'>
+  /** What is known of existing objects. */
+  readonly scan: ScanState | 'stopped' | undefined
   readonly now: Date
 }
 
@@ -30,7 +34,8 @@ const MAX_RECENT = 10
 
 const clip = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
 
-interface ConditionDraft {
+/** A condition without its times. */
+export interface ConditionDraft {
   readonly type: string
   readonly status: 'True' | 'False' | 'Unknown'
   readonly reason: string
@@ -101,11 +106,17 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
           ...idempotenceIssues(compiled),
           ...context.fieldIssues(compiled.policy),
         ]
+  const scanned = scannedStatus(name, before, context.scan)
   const isAtRevision = policy !== undefined && policy.revision === compiled?.revision
   return {
     observedGeneration: generation,
     ...(compiled === undefined ? {} : { revision: compiled.revision }),
-    conditions: settle([compiledCondition(state), enforcedCondition(state, policy, context)], before?.conditions ?? [], generation, context.now),
+    conditions: settle(
+      [compiledCondition(state), enforcedCondition(state, policy, context), ...scanned.conditions],
+      before?.conditions ?? [],
+      generation,
+      context.now,
+    ),
     ...(policy === undefined
       ? {}
       : {
@@ -113,6 +124,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
           summary: { levels: clip(levelsText(policy), 1024) },
         }),
     replicas: { ready: 1, atRevision: isAtRevision ? 1 : 0 },
+    ...(scanned.violations === undefined ? {} : { violations: scanned.violations }),
     decisions: counts,
     ...(policy === undefined ? {} : { exceptions: countExceptions(policy, context.exceptions, { ...context.exceptionUse, now: context.now }) }),
     recentViolations: recent.slice(0, MAX_RECENT).map(({ time, rule, effect, kind, namespace, name: objectName, message }) => ({
@@ -130,7 +142,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
 
 /** Whether two statuses tell a person the same but for counters, which may wait. */
 export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean {
-  const rest = ({ decisions: _decisions, recentViolations: _recent, ...others }: PolicyStatus) => others
+  const rest = ({ decisions: _decisions, recentViolations: _recent, violations: _violations, ...others }: PolicyStatus) => others
   return isEqualJson(rest(a), rest(b))
 }
 

@@ -17,6 +17,7 @@ import { type ExceptionUseReader, endFor } from './exception-counts.ts'
 import { Loop } from './loop.ts'
 import { differsOnlyInCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
 import type { ExceptionState, PolicyState, PolicySync } from './policy-sync.ts'
+import type { ScanState } from './scan/index.ts'
 
 export interface StatusSyncOptions {
   readonly cluster: Cluster
@@ -30,6 +31,8 @@ export interface StatusSyncOptions {
   readonly contextProblems: (policy: Policy) => readonly string[]
   /** What is known of the use of exceptions; nothing is, where nobody looks at all objects. */
   readonly exceptionUse?: ExceptionUseReader
+  /** What is known of existing objects; undefined where nothing is yet. */
+  readonly scan: () => ScanState | 'stopped' | undefined
   /** Whether this replica is the one that writes. */
   readonly isLeader: () => boolean
   readonly events: EventWriter
@@ -43,6 +46,8 @@ const SETTLE_MS = 100
 const SWEEP_MS = 15_000
 const COUNTERS_EVERY_MS = 60_000
 const WRITES_PER_SECOND = 5
+/** What has just begun, or is as its author wants it, is not worth an Event. */
+const SILENT_REASONS: ReadonlySet<string> = new Set(['RegistrationPending', 'NotExpired', 'Pending', 'Scanning', 'NotScanned', 'NeedsRequest'])
 const RECENT = 10
 
 const sum = (a: DecisionCounts, b: DecisionCounts): DecisionCounts => ({
@@ -126,7 +131,7 @@ export class StatusSync {
   }
 
   async #writePolicy(state: PolicyState): Promise<void> {
-    const { policies, store, isRegistered, fieldIssues, contextProblems, now } = this.#options
+    const { policies, store, isRegistered, fieldIssues, contextProblems, scan, now } = this.#options
     const { name = '' } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.current(name)
@@ -145,6 +150,7 @@ export class StatusSync {
       counters,
       exceptions,
       exceptionUse,
+      scan: scan(),
       now: now(),
     })
     if (stored !== undefined && isEqualJson(stored, wanted)) return
@@ -161,7 +167,7 @@ export class StatusSync {
     for (const { type, status, reason, message } of after) {
       if (before.find((condition) => condition.type === type)?.status === status) continue
       // A policy that has just been made is not worth a word until it is in force.
-      if (status === 'False' && (reason === 'RegistrationPending' || reason === 'NotExpired' || reason === 'Pending')) continue
+      if (status !== 'True' && SILENT_REASONS.has(reason)) continue
       const [firstLine = ''] = message.split('\n')
       this.#options.events.write({
         regarding: object,

@@ -19,4 +19,25 @@ export type { DoorLoad, ReviewEffect, UndecidedReason } from './metrics/admissio
 export { LogMetrics } from './metrics/log-metrics.ts'
 export { Metrics } from './metrics/metrics.ts'
 export type { ExceptionLifetime } from './metrics/rule-set-metrics.ts'
+export {
+  type DraftReport,
+  digestOf,
+  type Finding,
+  type Judgement,
+  partition,
+  REPORT_ANNOTATIONS,
+  REPORT_API,
+  REPORT_DEFINITIONS,
+  REPORT_LIMITS,
+  type ReportContent,
+  type ReportNaming,
+  type ReportResult,
+  type ReportSubject,
+  resultOf,
+  stableHash,
+  toJudgement,
+  toReports,
+  UNKNOWN_ENVIRONMENT,
+  withTimes,
+} from './reports/index.ts'
 export { describeFailure, toCorrectionWarnings, toDenialMessage, toLeafWarnings, toWarnings } from './sentences.ts'

@@ -1,5 +1,6 @@
-import { request as httpRequest } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import { StringDecoder } from 'node:string_decoder'
 import { isKubernetesObject, isRecord, type KubernetesObject, OperationalError, type OperationalErrorCode, parseJson } from '../api/index.ts'
 import type { PooledKubeConfig } from './kube-config.ts'
 
@@ -29,7 +30,8 @@ interface RawResponse {
 const DEFAULT_TIMEOUT_MS = 10_000
 
 function codeOf(status: number): { readonly code: OperationalErrorCode; readonly isRetryable: boolean } {
-  if (status === 404) return { code: 'KubeNotFound', isRetryable: true }
+  if (status === 404 || status === 405) return { code: 'KubeNotFound', isRetryable: true }
+  if (status === 410) return { code: 'KubeExpired', isRetryable: true }
   if (status === 409) return { code: 'KubeConflict', isRetryable: true }
   if (status === 401 || status === 403) return { code: 'KubeForbidden', isRetryable: true }
   if (status === 400 || status === 422) return { code: 'KubeInvalid', isRetryable: false }
@@ -91,6 +93,43 @@ export class KubeClient {
     }
   }
 
+  /** The lines of an answer that goes on, as that of a watch, until it ends, after an empty one when it begins; `idleMs` without a byte ends it. */
+  async *lines({ path, idleMs, signal }: { readonly path: string; readonly idleMs: number; readonly signal: AbortSignal }): AsyncGenerator<string> {
+    const options: RequestOptions = {}
+    await this.#config.applyToHTTPSOptions(options)
+    const response = await this.#open({ ...options, method: 'GET', headers: { ...options.headers, accept: 'application/json' }, signal }, path)
+    response.setTimeout(idleMs, () => response.destroy(new Error(`nothing came for ${idleMs / 1000} s`)))
+    const { statusCode = 0 } = response
+    const decoder = new StringDecoder('utf8')
+    let rest = ''
+    if (statusCode === 200) yield ''
+    try {
+      for await (const chunk of response) {
+        rest += typeof chunk === 'string' ? chunk : decoder.write(chunk)
+        if (statusCode !== 200) continue
+        const lines = rest.split('\n')
+        rest = lines.pop() ?? ''
+        yield* lines
+      }
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause)
+      throw new OperationalError('KubeUnavailable', `GET ${path}: ${message}`, { isRetryable: true, cause })
+    }
+    if (statusCode !== 200) throw new OperationalError(codeOf(statusCode).code, `GET ${path}: ${statusCode} ${messageOf(rest)}`, codeOf(statusCode))
+  }
+
+  #open(options: RequestOptions, path: string): Promise<IncomingMessage> {
+    const base = this.#server.pathname.replace(/\/$/, '')
+    const send = this.#server.protocol === 'http:' ? httpRequest : httpsRequest
+    const { hostname, port } = this.#server
+    return new Promise((resolve, reject) => {
+      const request = send({ ...options, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${base}${path}` }, resolve)
+      request.setTimeout(DEFAULT_TIMEOUT_MS, () => request.destroy(new Error('no answer in time')))
+      request.on('error', (cause) => reject(new OperationalError('KubeUnavailable', `GET ${path}: ${cause.message}`, { isRetryable: true, cause })))
+      request.end()
+    })
+  }
+
   async #exchange({
     method,
     path,
@@ -114,7 +153,8 @@ export class KubeClient {
     return new Promise<RawResponse>((resolve, reject) => {
       const fail = (cause: unknown): void => {
         const message = cause instanceof Error ? cause.message : String(cause)
-        reject(new OperationalError('KubeUnavailable', `${method} ${path}: ${message}`, { isRetryable: true, cause }))
+        const code = cause instanceof TooLong ? 'KubeTooLarge' : 'KubeUnavailable'
+        reject(new OperationalError(code, `${method} ${path}: ${message}`, { isRetryable: true, cause }))
       }
       const { hostname, port } = this.#server
       const target = { ...options, headers, method, hostname: hostname.replace(/^\[|\]$/g, ''), port, path: `${base}${path}` }

@@ -16,6 +16,8 @@ interface DiscoveredResource {
   readonly resource: string
   readonly kind: string
   readonly isNamespaced: boolean
+  /** Whether its objects can be listed and watched. */
+  readonly isListable: boolean
 }
 
 const DISCOVERY = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
@@ -117,15 +119,17 @@ export class KubeCluster {
 
 function readGroup(group: Readonly<Record<string, unknown>>): DiscoveredResource[] {
   const name = isRecord(group['metadata']) ? textOf(group['metadata']['name']) : ''
-  const found = new Map<string, { versions: string[]; kind: string; isNamespaced: boolean }>()
+  const found = new Map<string, { versions: string[]; kind: string; isNamespaced: boolean; isListable: boolean }>()
   for (const version of recordsOf(group['versions'])) {
     for (const item of recordsOf(version['resources'])) {
       const resource = textOf(item['resource'])
       const kind = isRecord(item['responseKind']) ? textOf(item['responseKind']['kind']) : ''
       const known = found.get(resource)
-      if (known === undefined) found.set(resource, { versions: [textOf(version['version'])], kind, isNamespaced: item['scope'] === 'Namespaced' })
+      const verbs: readonly unknown[] = Array.isArray(item['verbs']) ? item['verbs'] : []
+      const isListable = verbs.includes('list') && verbs.includes('watch')
+      if (known === undefined) found.set(resource, { versions: [textOf(version['version'])], kind, isNamespaced: item['scope'] === 'Namespaced', isListable })
       else known.versions.push(textOf(version['version']))
     }
   }
-  return [...found].map(([resource, { versions, kind, isNamespaced }]) => ({ group: name, versions, resource, kind, isNamespaced }))
+  return [...found].map(([resource, facts]) => ({ group: name, resource, ...facts }))
 }

@@ -2,4 +2,5 @@ export { KubeClient, type KubeRequest, type Method, resourcePath } from './clien
 export { KubeCluster } from './cluster.ts'
 export { KubeExceptions } from './exceptions.ts'
 export { type KubeConfigSource, loadKubeConfig, ownPodNamespace, PooledKubeConfig } from './kube-config.ts'
+export { KubeObjects } from './objects.ts'
 export { type ResourceCache, type WatchHandlers, WatchingOperator, type WatchTarget } from './watching-operator.ts'

@@ -19,6 +19,7 @@ import {
   PolicySync,
   type RegistrationOptions,
   RegistrationSync,
+  type ScanState,
   SchemaSync,
   ShrinkGuard,
   StatusSync,
@@ -28,8 +29,10 @@ import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOpera
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
 import { startDecisionLog } from './decision-log.ts'
 import { Recorder } from './recorder.ts'
+import { ScanThread } from './scan-thread.ts'
 import { endOfCertificate, servingCertificate } from './serving-certificate.ts'
 import { VERSION } from './version.ts'
+import { workloadControllersOf } from './workload-controllers.ts'
 
 const OPERATOR_NAME = 'bylaw-operator'
 /** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
@@ -38,6 +41,7 @@ const MAX_REVIEWS = 2048
 const MAX_HELD_BYTES = 64 * 1024 * 1024
 /** Kept back from the time that the API server waits, so that our answer is the one that counts. */
 const ANSWER_RESERVE_MS = 1000
+const LEADING_EVERY_MS = 500
 
 /** The key of approvals is derived, so that one Secret is enough and digests in messages tell nothing of it. */
 const approvalKeyOf = (key: string): string => (key === '' ? '' : createHmac('sha256', key).update('approval').digest('hex'))
@@ -72,6 +76,8 @@ export class BylawOperator {
   #isStopping = false
   readonly #decisionPrefix = randomBytes(4).toString('hex')
   #decisions = 0
+  /** Undefined before the scan has told anything, and where another replica scans. */
+  #scanState: ScanState | 'stopped' | undefined
 
   constructor(config: Config, flags: OperatorFlags) {
     this.#config = config
@@ -152,12 +158,7 @@ export class BylawOperator {
       shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
       servedVersions: discovery.servedVersions,
       policySelector: this.#config.policySelector,
-      workloadControllers: this.#config.workloadControllers.map(({ account, group, kind, resource }) => ({
-        account,
-        ownerGroup: group,
-        ownerKind: kind,
-        ownerResource: resource,
-      })),
+      workloadControllers: workloadControllersOf(this.#config),
       approvalKey: () => approvalKeyOf(certificates.digestKey),
       ownNamespace: this.#namespace,
       logger,
@@ -169,6 +170,26 @@ export class BylawOperator {
         if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
         status.request()
         schemas.request()
+        scan.tell({ policiesInForce: ruleSet.policies.length })
+      },
+    })
+    const scan = new ScanThread({
+      data: () => ({
+        config: this.#config,
+        flags: this.#flags,
+        namespace: this.#namespace,
+        name: this.#name,
+        approvalKey: approvalKeyOf(certificates.digestKey),
+        digestKey: certificates.digestKey,
+      }),
+      logger,
+      onState: (state) => {
+        this.#scanState = state
+        status.request()
+      },
+      onCrash: () => {
+        this.#scanState = 'stopped'
+        status.request()
       },
     })
     const schemas: SchemaSync = new SchemaSync({
@@ -186,6 +207,7 @@ export class BylawOperator {
       isRegistered: (policy) => registrations.isRegistered(policy) && stamping.isRegistered(policy),
       fieldIssues: schemas.issuesOf,
       contextProblems: (policy) => contexts.problemsOf(policy),
+      scan: () => this.#scanState,
       isLeader: () => lease.isLeader,
       events,
       now,
@@ -196,7 +218,10 @@ export class BylawOperator {
       stamping.request()
       status.request()
     }
+    const leading = setInterval(() => void this.#scanWhile(lease.isLeader && this.#isListening, scan), LEADING_EVERY_MS)
     this.#stops.push(
+      () => clearInterval(leading),
+      () => scan.stop(),
       () => schemas.stop(),
       () => status.stop(),
       () => registrations.stop(),
@@ -260,6 +285,15 @@ export class BylawOperator {
     this.#isStopping = true
     this.#logger.info('stopping')
     for (const stop of this.#stops.toReversed()) await stop()
+  }
+
+  /** Who leads scans: two of them would write the same reports. */
+  async #scanWhile(isLeading: boolean, scan: ScanThread): Promise<void> {
+    if (isLeading && this.#config.scan.enabled && !this.#isStopping) scan.start()
+    else {
+      this.#scanState = undefined
+      await scan.stop()
+    }
   }
 
   #protectedNamespaces(): readonly string[] {

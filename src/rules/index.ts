@@ -41,6 +41,7 @@ export {
 export { conflictIssues } from './mutation-conflicts.ts'
 export { POD_SIDE_DOORS, POD_TEMPLATES, type PodTemplate, toVirtualPod } from './pod-templates.ts'
 export { objectionTo } from './protected-paths.ts'
+export { type RequestNeeds, requestNeeds } from './request-needs.ts'
 export type {
   Candidate,
   CompiledExpression,

@@ -21,6 +21,7 @@ const DEFAULTS = {
     sinks: [],
     retention: { maxAgeDays: 400, maxBytes: 10 * 1024 * 1024 * 1024, segmentBytes: 64 * 1024 * 1024, segmentAgeMinutes: 1440 },
   },
+  scan: { enabled: true, intervalSeconds: 43_200, pageSize: 500, qps: 5 },
 }
 
 describe('a configuration', () => {
@@ -28,7 +29,7 @@ describe('a configuration', () => {
     ['that is empty', ''],
     ['that is a comment', '# nothing\n'],
     ['that is an empty object', '{}'],
-    ['with empty sections', 'admission: {}\napproval: {}\ncertificates: {}\nevidence: { retention: {} }\n'],
+    ['with empty sections', 'admission: {}\napproval: {}\ncertificates: {}\nevidence: { retention: {} }\nscan: {}\n'],
   ])('%s has the defaults', (_, source) => {
     expect(parseConfig(source)).toEqual({ ok: true, value: DEFAULTS })
   })
@@ -51,6 +52,7 @@ evidence:
   keyFile: /k
   retention: { maxAgeDays: 30, maxBytes: 1048576, segmentBytes: 4096, segmentAgeMinutes: 5 }
   sinks: [{ type: Stdout }, { type: Otlp, url: "http://collector:4318/v1/logs", tokenFile: /t }]
+scan: { enabled: false, intervalSeconds: 60, pageSize: 100, qps: 1 }
 kubernetesVersion: "1.37"
 logLevel: debug
 `
@@ -74,6 +76,7 @@ logLevel: debug
           retention: { maxAgeDays: 30, maxBytes: 1048576, segmentBytes: 4096, segmentAgeMinutes: 5 },
           sinks: [{ type: 'Stdout' }, { type: 'Otlp', url: 'http://collector:4318/v1/logs', tokenFile: '/t' }],
         },
+        scan: { enabled: false, intervalSeconds: 60, pageSize: 100, qps: 1 },
         kubernetesVersion: '1.37',
         logLevel: 'debug',
       },
@@ -101,6 +104,7 @@ describe('a mistake is named by its path', () => {
       'certificates: { source: Files, certFile: /a }',
       ['certificates: `Files` needs `certFile`, `keyFile` and `caFile` (RuleBroken)'],
     ],
+    ['a page that is too long', 'scan: { pageSize: 501 }', ['scan: `pageSize` is at most 500 (RuleBroken)']],
     ['a list', '[]', [': must be an object, is a list (WrongType)']],
     ['a section that is a text', 'admission: here', ['admission: must be an object, is a text (WrongType)']],
     [

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Lets one piece of work run at a time, so many a second at most, with a rest after each that is as long as the work was: the API server has others to serve. */
+export class Pacer {
+  readonly #intervalMs: number
+  #last: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  constructor(perSecond: number) {
+    this.#intervalMs = 1000 / perSecond
+  }
+
+  /** Whether some work runs or waits. */
+  get isBusy(): boolean {
+    return this.#waiting > 0
+  }
+
+  async turn<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#last
+    let release = (): void => {}
+    this.#last = new Promise((resolve) => {
+      release = resolve
+    })
+    this.#waiting += 1
+    try {
+      await before
+      const startedMs = performance.now()
+      try {
+        return await work()
+      } finally {
+        const tookMs = performance.now() - startedMs
+        // Small clusters are not kept waiting.
+        const restMs = Math.max(Math.min(tookMs, 1000), this.#intervalMs - tookMs)
+        void sleep(restMs, undefined, { ref: false }).then(release)
+      }
+    } finally {
+      this.#waiting -= 1
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type KubernetesObject, OperationalError } from '../../api/index.ts'
+import {
+  type DraftReport,
+  digestOf,
+  type Logger,
+  REPORT_API,
+  REPORT_DEFINITIONS,
+  type ReportContent,
+  type ReportNaming,
+  toReports,
+  withTimes,
+} from '../../evidence/index.ts'
+import type { ObjectSource } from './ports.ts'
+
+export interface ReportWriterOptions {
+  readonly source: ObjectSource
+  readonly create: (path: string, object: KubernetesObject) => Promise<void>
+  readonly find: (path: string) => Promise<KubernetesObject | undefined>
+  readonly naming: ReportNaming
+  readonly now: () => Date
+  readonly logger: Logger
+  /** Whether this replica still leads. */
+  readonly mayWrite: () => boolean
+}
+
+const MANAGER = 'bylaw-scan'
+const WRITES_PER_SECOND = 10
+const PAGE = 50
+const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+const PAGE_BYTES = 32 * 1024 * 1024
+
+const collectionOf = (namespace: string): string => {
+  const root = `/apis/${REPORT_API.group}/${REPORT_API.version}`
+  return namespace === '' ? `${root}/clusterpolicyreports` : `${root}/namespaces/${encodeURIComponent(namespace)}/policyreports`
+}
+const pathOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `${collectionOf(namespace)}/${name}`
+
+/** Writes reports where they differ from what is stored: nothing is written that is there already, and what is ours and not wanted any more goes. */
+export class ReportWriter {
+  readonly #options: ReportWriterOptions
+  /** Digests of the stored reports, by namespace and name. */
+  #stored = new Map<string, Map<string, string>>()
+  written = 0
+  failed = 0
+
+  constructor(options: ReportWriterOptions) {
+    this.#options = options
+  }
+
+  /** Number of reports that are stored. */
+  get count(): number {
+    return [...this.#stored.values()].reduce((sum, reports) => sum + reports.size, 0)
+  }
+
+  /** The namespaces that have reports. */
+  namespaces(): readonly string[] {
+    return [...this.#stored.keys()]
+  }
+
+  /** Makes the definitions of reports that nobody has brought; those of others are left as they are. */
+  async define(): Promise<void> {
+    for (const definition of REPORT_DEFINITIONS) {
+      if ((await this.#options.find(`${DEFINITIONS}/${definition.metadata.name ?? ''}`)) !== undefined) continue
+      await this.#options.create(DEFINITIONS, definition)
+      this.#options.logger.info('definition of reports made', { name: definition.metadata.name })
+    }
+  }
+
+  /** Reads what is stored; returns the namespaces where others have changed it since. */
+  async load(): Promise<readonly string[]> {
+    const found = new Map<string, Map<string, string>>()
+    try {
+      for (const resource of ['policyreports', 'clusterpolicyreports']) await this.#loadAll(resource, found)
+    } catch (error) {
+      if (error instanceof OperationalError && error.code === 'KubeNotFound') await this.define()
+      throw error
+    }
+    const before = this.#stored
+    this.#stored = found
+    const isSame = (namespace: string): boolean => {
+      const [a, b] = [before.get(namespace), found.get(namespace)]
+      return a?.size === b?.size && [...(a ?? [])].every(([name, digest]) => b?.get(name) === digest)
+    }
+    return [...new Set([...before.keys(), ...found.keys()])].filter((namespace) => !isSame(namespace))
+  }
+
+  async #loadAll(resource: string, found: Map<string, Map<string, string>>): Promise<void> {
+    const { source, naming } = this.#options
+    const labelSelector = Object.entries(naming.labels)
+      .map(([key, value]) => `${key}=${value}`)
+      .join(',')
+    let next: string | undefined
+    do {
+      const page = await source.page(
+        { ...REPORT_API, resource },
+        { limit: PAGE, limitBytes: PAGE_BYTES, labelSelector, ...(next === undefined ? {} : { next }) },
+      )
+      for (const report of page.items) {
+        const { name = '', namespace = '' } = report.metadata
+        const own = found.get(namespace) ?? new Map<string, string>()
+        found.set(namespace, own.set(name, digestOf(report)))
+      }
+      next = page.next
+    } while (next !== undefined)
+  }
+
+  /** Brings the reports of one namespace in line. */
+  async write(content: ReportContent | undefined, namespace: string): Promise<void> {
+    const stored = this.#stored.get(namespace) ?? new Map<string, string>()
+    const wanted = content === undefined ? [] : toReports(content, stored.size, this.#options.naming)
+    for (const draft of wanted) {
+      if (stored.get(draft.name) === draft.digest) continue
+      await this.#rated(() => this.#put(draft))
+      stored.set(draft.name, draft.digest)
+      this.#stored.set(namespace, stored)
+    }
+    const names = new Set(wanted.map(({ name }) => name))
+    for (const name of [...stored.keys()].filter((known) => !names.has(known))) {
+      await this.#rated(() => this.#options.source.remove(pathOf({ namespace, name })))
+      stored.delete(name)
+    }
+    if (stored.size === 0) this.#stored.delete(namespace)
+  }
+
+  async #put({ namespace, name, object }: DraftReport): Promise<void> {
+    const { source, find, now } = this.#options
+    const path = pathOf({ namespace, name })
+    await source.apply(path, MANAGER, withTimes(object, await find(path), now()))
+    this.written += 1
+  }
+
+  async #rated(work: () => Promise<void>): Promise<void> {
+    if (!this.#options.mayWrite()) throw new OperationalError('KubeConflict', 'another replica leads', { isRetryable: true })
+    try {
+      await work()
+    } catch (error) {
+      this.failed += 1
+      throw error
+    }
+    await sleep(1000 / WRITES_PER_SECOND, undefined, { ref: false })
+  }
+}

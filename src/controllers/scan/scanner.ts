@@ -1,0 +1,360 @@
+import type { KubernetesObject } from '../../api/index.ts'
+import type { ParamReader } from '../../decide/index.ts'
+import type { Finding, Logger, ReportContent, ReportResult } from '../../evidence/index.ts'
+import { resultOf } from '../../evidence/index.ts'
+import type { EnforcedPolicy, NamespaceState, RuleSet } from '../../rules/index.ts'
+import type { DiscoveredResource } from '../cluster.ts'
+import { joinReach, nextExpiryMs, type PolicyPrint, printOf, type Reach, reachOfChange } from './fingerprint.ts'
+import { isHistory, judgeObject, SHARED_ERRORS } from './judge.ts'
+import { Pacer } from './pacer.ts'
+import { planScan, type ScanPlan, type ScanTarget } from './plan.ts'
+import type { ObjectSource } from './ports.ts'
+import type { ReportWriter } from './report-writer.ts'
+import type { PolicyScan, ScanState } from './state.ts'
+import { COUNTED_ONLY, type Entry, ScanStore, type Tally, tally, toldFindings } from './store.ts'
+import { summarize } from './summary.ts'
+import { TargetScan } from './target-scan.ts'
+
+export interface ScannerOptions {
+  readonly source: ObjectSource
+  readonly resources: () => readonly DiscoveredResource[]
+  readonly namespaceOf: (name: string) => NamespaceState | Promise<NamespaceState>
+  readonly params: ParamReader
+  /** Stands for the parameters of a policy as they are now. */
+  readonly paramsOf: (policy: EnforcedPolicy) => string
+  readonly reports: ReportWriter
+  readonly digestKey: string
+  readonly pageSize: number
+  /** Pages a second, at most. */
+  readonly qps: number
+  readonly intervalMs: number
+  readonly logger: Logger
+  readonly onState: (state: ScanState) => void
+}
+
+const TICK_MS = 500
+/** Reports are written that seldom. */
+const ROWS_EVERY_MS = 1_000
+/** Reports are written before everything has been judged again only if that takes longer. */
+const LONGEST_HOLD_MS = 15_000
+/** How often the stored reports are compared with ours, since others may change them. */
+const REREAD_MS = 600_000
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 30_000
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Judges what exists already, follows it, and keeps the reports and the figures of it true. It remembers outcomes, not objects. */
+export class Scanner {
+  readonly #options: ScannerOptions
+  readonly #store = new ScanStore()
+  readonly #pacer: Pacer
+  readonly #scans = new Map<string, TargetScan>()
+  readonly #startedMs = Date.now()
+  #ruleSet: RuleSet | undefined
+  #policies: ReadonlyMap<string, EnforcedPolicy> = new Map()
+  #prints: ReadonlyMap<string, PolicyPrint> = new Map()
+  #plan: ScanPlan = { targets: new Map(), gaps: new Map(), kindsWithoutPolicy: 0 }
+  #timers: NodeJS.Timeout[] = []
+  #expiry: NodeJS.Timeout | undefined
+  #isFlushing = false
+  #isStopped = false
+  #flushedMs = 0
+  #readMs = 0
+  #retryMs = 0
+  #retryAtMs = 0
+  #toldGaps = ''
+  #isStale = true
+  #judged = 0
+  #pairs = 0
+  #judgingMs = 0
+  #lastCompleteMs = 0
+  #firstScanSeconds = 0
+
+  constructor(options: ScannerOptions) {
+    this.#options = options
+    this.#pacer = new Pacer(options.qps)
+  }
+
+  start(): void {
+    const listAgain = (): void => {
+      for (const scan of this.#scans.values()) scan.listAgain()
+    }
+    this.#timers = [setInterval(() => void this.#tick(), TICK_MS), setInterval(listAgain, this.#options.intervalMs)]
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#expiry)
+    for (const scan of this.#scans.values()) scan.stop()
+  }
+
+  /** Takes a rule set into force; only what it can judge otherwise is judged again. Also called where parameters, or what the cluster serves, may have changed. */
+  update(ruleSet: RuleSet): void {
+    const now = new Date()
+    const prints = new Map(ruleSet.policies.map((policy) => [policy.identity.name, printOf(ruleSet, policy, this.#options.paramsOf(policy), now)]))
+    const before = this.#prints
+    this.#ruleSet = ruleSet
+    this.#policies = new Map(ruleSet.policies.map((policy) => [policy.identity.name, policy]))
+    this.#prints = prints
+    const plan = planScan(ruleSet, this.#options.resources())
+    this.#plan = plan
+    for (const [key, scan] of this.#scans) {
+      if (plan.targets.has(key)) continue
+      scan.stop()
+      this.#scans.delete(key)
+      this.#store.drop(key)
+    }
+    for (const target of plan.targets.values()) {
+      const scan = this.#scans.get(target.key)
+      if (scan === undefined) this.#begin(target)
+      else this.#renew(scan, target, before, prints)
+    }
+    clearTimeout(this.#expiry)
+    const untilMs = nextExpiryMs(ruleSet, now) - now.getTime()
+    if (untilMs <= LONGEST_TIMER_MS) this.#expiry = setTimeout(() => this.update(this.#ruleSet ?? ruleSet), untilMs + 1)
+    this.#isStale = true
+  }
+
+  /** Has the objects of some namespaces judged again: their labels have changed. */
+  namespacesChanged(namespaces: ReadonlySet<string>): void {
+    for (const scan of this.#scans.values()) if (scan.target.isNamespaced) scan.judgeAgain(scan.target, namespaces)
+  }
+
+  #begin(target: ScanTarget): void {
+    const { source, pageSize, logger } = this.#options
+    const scan = new TargetScan(target, {
+      source,
+      store: this.#store,
+      pacer: this.#pacer,
+      pageSize,
+      logger,
+      judge: (own, object, epoch, walk) => this.#judge(own, object, epoch, walk),
+      onProgress: () => {
+        this.#isStale = true
+      },
+    })
+    this.#scans.set(target.key, scan)
+    scan.start()
+  }
+
+  #renew(scan: TargetScan, target: ScanTarget, before: ReadonlyMap<string, PolicyPrint>, after: ReadonlyMap<string, PolicyPrint>): void {
+    let reach: Reach = new Set()
+    for (const name of new Set([...scan.target.policies, ...target.policies])) {
+      const isAdded = target.policies.has(name) !== scan.target.policies.has(name)
+      reach = joinReach(reach, isAdded ? undefined : reachOfChange(before.get(name), after.get(name)))
+    }
+    if (reach === undefined) scan.judgeAgain(target, undefined)
+    else if (reach.size > 0) scan.judgeAgain(target, reach)
+    else scan.replaceTarget(target)
+  }
+
+  async #judge(target: ScanTarget, object: KubernetesObject, epoch: number, walk: number): Promise<void> {
+    const { uid = '', name = '', namespace = '', resourceVersion = '', ownerReferences } = object.metadata
+    if (isHistory(target, object)) {
+      this.#store.remove(target.key, uid)
+      return
+    }
+    const state: NamespaceState = target.isNamespaced ? await this.#options.namespaceOf(namespace) : { kind: 'clusterScoped' }
+    const startMs = performance.now()
+    const { params, digestKey } = this.#options
+    const judgement = judgeObject(target, object, state, { policyOf: (policy) => this.#policies.get(policy), params, digestKey, now: new Date() })
+    this.#judgingMs += performance.now() - startMs
+    this.#judged += 1
+    this.#pairs += target.policies.size
+    const ownerUid = ownerReferences?.find(({ controller }) => controller === true)?.uid ?? ''
+    this.#store.put({ target, uid, name, namespace, ownerUid, resourceVersion, epoch, seen: walk }, judgement)
+    this.#isStale = true
+  }
+
+  async #tick(): Promise<void> {
+    const ruleSet = this.#ruleSet
+    if (ruleSet === undefined || this.#isFlushing || this.#isStopped) return
+    this.#isFlushing = true
+    try {
+      const counts = this.#isStale || this.#isFailing() ? this.#tell(ruleSet) : undefined
+      if (counts !== undefined && this.#mayWrite()) await this.#flush(ruleSet, counts)
+    } finally {
+      this.#isFlushing = false
+    }
+  }
+
+  /** A failure becomes known by the clock. */
+  #isFailing(): boolean {
+    return this.#store.hasChanges || [...this.#scans.values()].some((scan) => !scan.isUpToDate)
+  }
+
+  #tell(ruleSet: RuleSet): { readonly counts: Tally; readonly policies: Record<string, PolicyScan> } {
+    this.#isStale = false
+    const counts = tally(this.#store)
+    const policies = summarize(ruleSet, this.#plan, this.#scans, counts.policies)
+    const states = [...this.#scans.values()].map((scan) => scan.state())
+    const isComplete = states.every(({ kind }) => kind === 'known')
+    if (isComplete) {
+      this.#lastCompleteMs = Date.now()
+      if (this.#firstScanSeconds === 0) {
+        this.#firstScanSeconds = (Date.now() - this.#startedMs) / 1000
+        this.#options.logger.info('existing objects have been judged', { objects: this.#store.size, seconds: this.#firstScanSeconds })
+      }
+    }
+    const { reports } = this.#options
+    this.#options.onState({
+      revision: ruleSet.revision,
+      policies,
+      waived: Object.fromEntries(counts.waived),
+      figures: {
+        isComplete,
+        objects: this.#store.size,
+        kinds: [...counts.kinds].map(([kind, figures]) => ({ kind, ...figures })),
+        kindsWithoutPolicy: this.#plan.kindsWithoutPolicy,
+        judgedTotal: this.#judged,
+        pairsTotal: this.#pairs,
+        judgingSeconds: this.#judgingMs / 1000,
+        reportsWritten: reports.written,
+        reportsFailed: reports.failed,
+        reports: reports.count,
+        lastCompleteMs: this.#lastCompleteMs,
+        firstScanSeconds: this.#firstScanSeconds,
+      },
+    })
+    return { counts, policies }
+  }
+
+  /** A report is written when everything has been judged once, and again: half of the truth would come and go. */
+  #mayWrite(): boolean {
+    if (Date.now() < this.#retryAtMs) return false
+    const scans = [...this.#scans.values()]
+    if (!scans.every(({ hasSettled }) => hasSettled)) return false
+    const isQuiet = !this.#pacer.isBusy && scans.every((scan) => scan.isUpToDate || scan.state().kind === 'failing')
+    return isQuiet ? Date.now() - this.#flushedMs > ROWS_EVERY_MS : Date.now() - this.#flushedMs > LONGEST_HOLD_MS
+  }
+
+  async #flush(ruleSet: RuleSet, { policies }: { readonly policies: Record<string, PolicyScan> }): Promise<void> {
+    const { reports, logger } = this.#options
+    let pending: ReadonlySet<string> = new Set()
+    try {
+      if (Date.now() - this.#readMs > REREAD_MS) {
+        const isFirst = this.#readMs === 0
+        const changed = await reports.load()
+        this.#readMs = Date.now()
+        this.#store.markChanged(isFirst ? [...reports.namespaces(), ...this.#namespaces()] : changed)
+      }
+      const incomplete = this.#incomplete(policies)
+      const gaps = JSON.stringify([...incomplete])
+      if (gaps !== this.#toldGaps) this.#store.markChanged(['', ...this.#namespaces()])
+      this.#toldGaps = gaps
+      pending = this.#store.takeChanges()
+      if (pending.size === 0) return
+      const left = new Set(pending)
+      pending = left
+      const entries = this.#entriesOf(left)
+      for (const namespace of [...left]) {
+        await reports.write(this.#content(ruleSet, namespace, entries.get(namespace) ?? [], policies, incomplete), namespace)
+        left.delete(namespace)
+        if (this.#isStopped) return
+      }
+      this.#flushedMs = Date.now()
+      this.#retryMs = 0
+      this.#isStale = true
+    } catch (error) {
+      this.#store.markChanged(pending)
+      this.#retryMs = Math.min(Math.max(FIRST_RETRY_MS, this.#retryMs * 2), LONGEST_RETRY_MS)
+      this.#retryAtMs = Date.now() + this.#retryMs
+      logger.warn('reports could not be written', { retryMs: this.#retryMs, error: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  #namespaces(): ReadonlySet<string> {
+    const found = new Set<string>()
+    for (const { namespace } of this.#store.entries()) found.add(namespace)
+    return found
+  }
+
+  #entriesOf(namespaces: ReadonlySet<string>): ReadonlyMap<string, readonly Entry[]> {
+    const found = new Map<string, Entry[]>()
+    for (const entry of this.#store.entries()) {
+      if (!namespaces.has(entry.namespace)) continue
+      const own = found.get(entry.namespace)
+      if (own === undefined) found.set(entry.namespace, [entry])
+      else own.push(entry)
+    }
+    return found
+  }
+
+  /** Policies of which not everything has been judged, each with the kinds of scope that this is about. */
+  #incomplete(policies: Record<string, PolicyScan>): ReadonlyMap<string, PolicyScan> {
+    return new Map(
+      Object.entries(policies).filter(([, { scanned }]) => scanned.status !== 'True' && scanned.reason !== 'Scanning' && scanned.reason !== 'NotScanned'),
+    )
+  }
+
+  #content(
+    ruleSet: RuleSet,
+    namespace: string,
+    entries: readonly Entry[],
+    policies: Record<string, PolicyScan>,
+    incomplete: ReadonlyMap<string, PolicyScan>,
+  ): ReportContent | undefined {
+    const rows: { readonly subject: ReportContent['rows'][number]['subject']; readonly finding: Finding }[] = []
+    const shared = new Map<string, Finding>()
+    const omitted: Partial<Record<ReportResult, number>> = {}
+    let passes = 0
+    for (const entry of entries) {
+      passes += entry.signature.passCount
+      for (const finding of toldFindings(this.#store, entry)) {
+        if (SHARED_ERRORS.has(finding.code)) shared.set(`${finding.policy}\n${finding.rule}\n${finding.param}`, finding)
+        else if (finding.message === COUNTED_ONLY) omitted[resultOf(finding)] = (omitted[resultOf(finding)] ?? 0) + 1
+        else rows.push({ subject: subjectOf(entry), finding })
+      }
+    }
+    for (const finding of shared.values()) rows.push({ subject: policySubject(finding.policy, this.#policies), finding })
+    if (namespace === '') rows.push(...gapRows(ruleSet, policies, incomplete, this.#policies))
+    if (entries.length === 0 && rows.length === 0) return undefined
+    const judging = new Set(entries.flatMap(({ target }) => [...target.policies]))
+    const notEvaluated = [...incomplete.keys()].filter((policy) => namespace === '' || judging.has(policy) || isAnywhere(policies[policy])).sort()
+    return { namespace, passes, rows, omitted, notEvaluated }
+  }
+}
+
+/** Whether a policy may be about objects that nobody has seen. */
+const isAnywhere = (policy: PolicyScan | undefined): boolean => policy?.scanned.reason === 'Forbidden' || policy?.scanned.reason === 'ListFailed'
+
+function subjectOf({ target, name, namespace, uid }: Entry): ReportContent['rows'][number]['subject'] {
+  const { group, version, kind } = target
+  return { apiVersion: group === '' ? version : `${group}/${version}`, kind, name, namespace, uid }
+}
+
+function policySubject(name: string, policies: ReadonlyMap<string, EnforcedPolicy>): ReportContent['rows'][number]['subject'] {
+  return { apiVersion: 'bylaw.dev/v1', kind: 'Policy', name, namespace: '', uid: policies.get(name)?.policy.metadata.uid ?? '' }
+}
+
+/** What is not evaluated is a row about the policy: `error` where that is a fault, `skip` where it is in the nature of the policy. */
+function gapRows(
+  ruleSet: RuleSet,
+  policies: Record<string, PolicyScan>,
+  incomplete: ReadonlyMap<string, PolicyScan>,
+  enforced: ReadonlyMap<string, EnforcedPolicy>,
+) {
+  return ruleSet.policies.flatMap(({ identity, revision, policy: { spec } }) => {
+    const state = incomplete.get(identity.name) === undefined ? undefined : policies[identity.name]
+    if (state === undefined) return []
+    const { reason, message } = state.scanned
+    const finding: Finding = {
+      policy: identity.name,
+      rule: '*',
+      param: '',
+      outcome: reason === 'NeedsRequest' ? 'waived' : 'error',
+      level: 'Observe',
+      environment: '*',
+      severity: identity.severity,
+      category: spec.category ?? '',
+      controls: spec.controls.map(({ framework, id }) => `${framework} ${id}`).join(', '),
+      revision,
+      message: `existing objects are not evaluated: ${message}`.slice(0, 400),
+      path: '',
+      code: reason,
+      waivedBy: '',
+    }
+    return [{ subject: policySubject(identity.name, enforced), finding }]
+  })
+}

@@ -1,0 +1,87 @@
+import { Worker } from 'node:worker_threads'
+import type { ScanState } from '../controllers/index.ts'
+import type { Logger } from '../evidence/index.ts'
+import type { FromScan, ScanThreadData, ToScan } from './scan-messages.ts'
+
+export interface ScanThreadOptions {
+  /** Undefined where nothing is to be scanned yet. */
+  readonly data: () => ScanThreadData
+  readonly logger: Logger
+  readonly onState: (state: ScanState) => void
+  /** Called where the thread has ended by itself; it is started again. */
+  readonly onCrash: () => void
+}
+
+/** Beside source files runs a source file, beside built ones a built one. */
+const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const LIMITS = { maxOldGenerationSizeMb: 224, maxYoungGenerationSizeMb: 16 }
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 60_000
+/** A thread that has run that long counts as sound. */
+const SOUND_MS = 120_000
+
+/** Runs the scan in a thread of its own, and starts it again where it ends. */
+export class ScanThread {
+  readonly #options: ScanThreadOptions
+  #worker: Worker | undefined
+  #timer: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #isWanted = false
+  #told: ToScan | undefined
+  crashes = 0
+
+  constructor(options: ScanThreadOptions) {
+    this.#options = options
+  }
+
+  /** Starts, unless it runs. */
+  start(): void {
+    if (this.#isWanted) return
+    this.#isWanted = true
+    this.#run()
+  }
+
+  /** Stops, and forgets what it knew. */
+  async stop(): Promise<void> {
+    this.#isWanted = false
+    clearTimeout(this.#timer)
+    const worker = this.#worker
+    this.#worker = undefined
+    await worker?.terminate()
+  }
+
+  tell(message: ToScan): void {
+    this.#told = message
+    this.#worker?.postMessage(message)
+  }
+
+  #run(): void {
+    const { logger, onState, onCrash } = this.#options
+    const startedMs = Date.now()
+    const worker = new Worker(new URL(`./scan-worker.${EXTENSION}`, import.meta.url), {
+      name: 'scan',
+      workerData: this.#options.data(),
+      resourceLimits: LIMITS,
+    })
+    this.#worker = worker
+    if (this.#told !== undefined) worker.postMessage(this.#told)
+    worker.on('message', (message: FromScan) => {
+      if (this.#worker !== worker) return
+      if (message.kind === 'state') onState(message.state)
+      else logger[message.severity](message.message, { ...message.fields, thread: 'scan' })
+    })
+    worker.on('error', (error: unknown) => {
+      logger.error('the scan failed', { error: error instanceof Error ? error.message : String(error) })
+    })
+    worker.on('exit', (code) => {
+      if (this.#worker !== worker || !this.#isWanted) return
+      this.#worker = undefined
+      this.crashes += 1
+      if (Date.now() - startedMs > SOUND_MS) this.#retryMs = FIRST_RETRY_MS
+      logger.error('the scan ended and is started again', { code, retryMs: this.#retryMs })
+      onCrash()
+      this.#timer = setTimeout(() => this.#run(), this.#retryMs)
+      this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+    })
+  }
+}
