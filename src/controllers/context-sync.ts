@@ -62,6 +62,11 @@ export class ContextSync {
     })
   }
 
+  /** Stands for the context of a policy as it is now: another text where any of it may have changed. */
+  versionOf({ spec }: Policy): string {
+    return spec.context.map((declaration) => this.#objection(declaration) ?? this.#followed.get(keyOf(declaration))?.cache.resourceVersion ?? '').join(' ')
+  }
+
   /** Why a declaration cannot be gathered, whatever the request. */
   #objection(declaration: ContextDeclaration): string | undefined {
     const { apiVersion, kind, namespace } = declaration

@@ -21,6 +21,7 @@ export {
   type Webhook,
 } from './registrations/index.ts'
 export {
+  judgeObject,
   type ObjectSource,
   type PolicyScan,
   planScan,

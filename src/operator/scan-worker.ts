@@ -2,7 +2,7 @@ import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { canonicalJson } from '../api/index.ts'
-import { DiscoverySync, NamespaceSync, ParamSync, PolicySync, ReportWriter, Scanner, ShrinkGuard } from '../controllers/index.ts'
+import { ContextSync, DiscoverySync, NamespaceSync, ParamSync, PolicySync, ReportWriter, Scanner, ShrinkGuard } from '../controllers/index.ts'
 import type { Logger } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, KubeObjects, loadKubeConfig, WatchingOperator } from '../kube/index.ts'
 import { RuleSetStore } from '../rules/index.ts'
@@ -51,6 +51,7 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     }
   }
   const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
+  const contexts = new ContextSync(cluster, discovery.findKind, () => policies.request())
   const reports = new ReportWriter({
     source,
     find: (path) => client.find(path),
@@ -65,7 +66,8 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     resources: () => discovery.resources(),
     namespaceOf: namespaces.of,
     params: params.read,
-    paramsOf: ({ policy }) => params.versionOf(policy),
+    contexts: contexts.read,
+    surroundingsOf: ({ policy }) => `${params.versionOf(policy)} ${contexts.versionOf(policy)}`,
     reports,
     digestKey,
     pageSize: config.scan.pageSize,
@@ -80,6 +82,7 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     cluster,
     store,
     params,
+    contexts,
     shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: async () => policiesInForce === size, logger }),
     servedVersions: discovery.servedVersions,
     policySelector: config.policySelector,

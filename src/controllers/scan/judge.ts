@@ -1,5 +1,5 @@
 import { isRecord, type KubernetesObject, type StandIn, standInRequest } from '../../api/index.ts'
-import { type Decision, decide, type ParamReader } from '../../decide/index.ts'
+import { type ContextReader, type Decision, decide, type ParamReader } from '../../decide/index.ts'
 import { type Judgement, toJudgement } from '../../evidence/index.ts'
 import type { EnforcedPolicy, NamespaceState } from '../../rules/index.ts'
 import type { ScanTarget } from './plan.ts'
@@ -8,6 +8,7 @@ import type { ScanTarget } from './plan.ts'
 export interface JudgeContext {
   readonly policyOf: (name: string) => EnforcedPolicy | undefined
   readonly params: ParamReader
+  readonly contexts: ContextReader
   readonly now: Date
   readonly digestKey: string
 }
@@ -16,7 +17,7 @@ export interface JudgeContext {
 const SCAN_USER = 'bylaw-scan'
 
 /** Errors that say nothing of the object, and would be the same for every other one of its namespace. */
-export const SHARED_ERRORS: ReadonlySet<string> = new Set(['ParamNotFound', 'ParamUnknown', 'NamespaceUnknown'])
+export const SHARED_ERRORS: ReadonlySet<string> = new Set(['ParamNotFound', 'ParamUnknown', 'ContextUnknown', 'NamespaceUnknown'])
 
 /** An old revision of a Deployment: nobody edits it, and nothing runs from it. */
 export function isHistory({ resource, group }: ScanTarget, { metadata, spec }: KubernetesObject): boolean {
@@ -26,11 +27,11 @@ export function isHistory({ resource, group }: ScanTarget, { metadata, spec }: K
 
 /** Judges an object that exists already by the policies of its resource, as if it were made now. */
 export function judgeObject(target: ScanTarget, object: KubernetesObject, namespace: NamespaceState, context: JudgeContext): Judgement {
-  const { params, now, digestKey, policyOf } = context
+  const { params, contexts, now, digestKey, policyOf } = context
   const judgements = target.judges.map(({ operation, ruleSet }) => {
     const standIn: StandIn = { resource: target.resource, isNamespaced: target.isNamespaced, operation, username: SCAN_USER, uid: SCAN_USER }
     const request = standInRequest(object, standIn)
-    const decision: Decision = decide(ruleSet, { request, lane: 'offline', namespace, params, now, digestKey })
+    const decision: Decision = decide(ruleSet, { request, lane: 'offline', namespace, params, contexts, now, digestKey })
     return toJudgement(decision, policyOf)
   })
   const [first] = judgements

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../../api/index.ts'
-import type { ParamReader } from '../../decide/index.ts'
+import type { ContextReader, ParamReader } from '../../decide/index.ts'
 import type { Finding, Logger, ReportContent, ReportResult } from '../../evidence/index.ts'
 import { resultOf } from '../../evidence/index.ts'
 import type { EnforcedPolicy, NamespaceState, RuleSet } from '../../rules/index.ts'
@@ -20,8 +20,9 @@ export interface ScannerOptions {
   readonly resources: () => readonly DiscoveredResource[]
   readonly namespaceOf: (name: string) => NamespaceState | Promise<NamespaceState>
   readonly params: ParamReader
-  /** Stands for the parameters of a policy as they are now. */
-  readonly paramsOf: (policy: EnforcedPolicy) => string
+  readonly contexts: ContextReader
+  /** Stands for the parameters and the context of a policy as they are now. */
+  readonly surroundingsOf: (policy: EnforcedPolicy) => string
   readonly reports: ReportWriter
   readonly digestKey: string
   readonly pageSize: number
@@ -33,6 +34,7 @@ export interface ScannerOptions {
 }
 
 const TICK_MS = 500
+const CONTEXT_EVERY_MS = 60_000
 /** Reports are written that seldom. */
 const ROWS_EVERY_MS = 1_000
 /** Reports are written before everything has been judged again only if that takes longer. */
@@ -70,6 +72,8 @@ export class Scanner {
   #lastCompleteMs = 0
   #firstScanSeconds = 0
 
+  readonly #policyOf = (name: string): EnforcedPolicy | undefined => this.#policies.get(name)
+
   constructor(options: ScannerOptions) {
     this.#options = options
     this.#pacer = new Pacer(options.qps)
@@ -79,7 +83,16 @@ export class Scanner {
     const listAgain = (): void => {
       for (const scan of this.#scans.values()) scan.listAgain()
     }
-    this.#timers = [setInterval(() => void this.#tick(), TICK_MS), setInterval(listAgain, this.#options.intervalMs)]
+    const lookAround = (): void => {
+      const ruleSet = this.#ruleSet
+      if (ruleSet?.policies.some(({ policy }) => policy.spec.context.length > 0)) this.update(ruleSet)
+    }
+    this.#timers = [
+      setInterval(() => void this.#tick(), TICK_MS),
+      setInterval(listAgain, this.#options.intervalMs),
+      // Context may change with every Pod; nobody waits for what that means for old objects.
+      setInterval(lookAround, CONTEXT_EVERY_MS),
+    ]
   }
 
   stop(): void {
@@ -92,7 +105,7 @@ export class Scanner {
   /** Takes a rule set into force; only what it can judge otherwise is judged again. Also called where parameters, or what the cluster serves, may have changed. */
   update(ruleSet: RuleSet): void {
     const now = new Date()
-    const prints = new Map(ruleSet.policies.map((policy) => [policy.identity.name, printOf(ruleSet, policy, this.#options.paramsOf(policy), now)]))
+    const prints = new Map(ruleSet.policies.map((policy) => [policy.identity.name, printOf(ruleSet, policy, this.#options.surroundingsOf(policy), now)]))
     const before = this.#prints
     this.#ruleSet = ruleSet
     this.#policies = new Map(ruleSet.policies.map((policy) => [policy.identity.name, policy]))
@@ -157,8 +170,8 @@ export class Scanner {
     }
     const state: NamespaceState = target.isNamespaced ? await this.#options.namespaceOf(namespace) : { kind: 'clusterScoped' }
     const startMs = performance.now()
-    const { params, digestKey } = this.#options
-    const judgement = judgeObject(target, object, state, { policyOf: (policy) => this.#policies.get(policy), params, digestKey, now: new Date() })
+    const { params, contexts, digestKey } = this.#options
+    const judgement = judgeObject(target, object, state, { policyOf: this.#policyOf, params, contexts, digestKey, now: new Date() })
     this.#judgingMs += performance.now() - startMs
     this.#judged += 1
     this.#pairs += target.policies.size
