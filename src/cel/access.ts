@@ -54,9 +54,11 @@ export function hasField(operand: CelValue, field: string): boolean | CelError {
   return isList(operand) ? badIndex(field) : false
 }
 
+const MAX_INT = 9223372036854775807n
+
 function listPosition(index: CelValue): number | CelError {
   if (isInt(index)) return Number(index)
-  if (index instanceof Uint) return Number(index.$value)
+  if (index instanceof Uint) return index.$value > MAX_INT ? fail('InvalidArgument', `unsupported index value ${index.$value} in list`) : Number(index.$value)
   if (isDouble(index) && Number.isInteger(doubleOf(index))) return doubleOf(index)
   return badIndex(index)
 }

@@ -1,7 +1,10 @@
-/** One class of expressions on which Kubernetes and this engine differ, and in what: the verdict, the cost, or the text of an error. */
+/**
+ * One class of expressions on which Kubernetes and this engine differ, and in what: the verdict, the cost, the text of an error, or, of the expressions
+ * of mutations, whether the mutation is applied.
+ */
 export interface KnownDifference {
   readonly id: string
-  readonly aspect: 'verdict' | 'cost' | 'text'
+  readonly aspect: 'verdict' | 'cost' | 'text' | 'mutation'
   readonly expressions: readonly string[]
   /** A part of Kubernetes' message that marks the class, where there is one. */
   readonly marker?: string
@@ -31,12 +34,13 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     reason: 'a defect of cel-go 0.29.2; to accept the expression harms nobody, and nothing real compares types one by one',
   },
   {
-    id: 'type-guessed-from-an-ordering',
+    id: 'bytes-in-a-constant-list',
     aspect: 'verdict',
-    expressions: ['[].map(x, x > 1.5, x + 1)', '[].map(x, x > 1.5, x + 1.0)'],
-    kubernetes: 'takes the elements of an empty list for ints because one ordering of an int and a double comes first',
-    bylaw: 'takes them for doubles, as they are compared with one',
-    reason: 'an accident of the order of overloads; nothing real walks a list that is written empty',
+    expressions: ["dyn(b'') in [1, 2, 3]", "dyn(b'a') in ['a', 'b']"],
+    marker: 'hash of unhashable type types.Bytes',
+    kubernetes: 'looks bytes up in a constant list by their hash, which they do not have, and the evaluation panics',
+    bylaw: 'bytes are in no list of other values',
+    reason: 'a defect of cel-go 0.29.2; objects hold no bytes',
   },
   {
     id: 'order-of-map-keys',
@@ -105,5 +109,18 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     kubernetes: 'tells the character at which an address cannot be read',
     bylaw: 'says that the address cannot be read',
     reason: 'the address itself is in the text',
+  },
+  {
+    id: 'mutations-that-break-a-schema',
+    aspect: 'mutation',
+    expressions: [
+      'Object{spec: Object.spec{nothing: 1}}',
+      "Object{spec: Object.spec{hostNetwork: 'yes'}}",
+      "[JSONPatch{op: 'add', path: '/spec/nothing', value: 1}]",
+      "[JSONPatch{op: 'replace', path: '/spec/hostNetwork', value: 'yes'}]",
+    ],
+    kubernetes: 'refuses what the schema of a built-in kind does not have while it applies the mutation, or drops the field',
+    bylaw: 'applies it, and leaves the judgement to the API server, which knows the schema: the corrected object is refused there, or loses the field',
+    reason: 'schemas are those of the server that stores the object, and not known at the offline door',
   },
 ]

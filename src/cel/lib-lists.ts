@@ -131,7 +131,8 @@ function includes(budget: CostBudget, list: CelValue, value: CelValue): CelValue
   if (list instanceof CelError) return list
   if (value instanceof CelError) return value
   budget.charge(traversalSize(list))
-  return isList(list) ? contains(budget, list, value) : equals(budget, list, value) === true
+  // The element stands on the left, where `in` has it on the right: for quantities that matters.
+  return isList(list) ? list.some((element) => equals(budget, element, value) === true) : equals(budget, list, value) === true
 }
 
 type SetOperation = (budget: CostBudget, a: readonly CelValue[], b: readonly CelValue[]) => boolean

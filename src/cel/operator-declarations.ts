@@ -2,9 +2,16 @@ import { declare, type FunctionDeclaration, type Overload } from './signatures.t
 
 // The order in which sortBy tries them decides the type of an empty list.
 const SORTABLE = ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes']
-const ORDERED = ['bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration']
-const NUMBERS = ['int', 'uint', 'double']
-const MIXED_NUMBERS = NUMBERS.flatMap((left) => NUMBERS.filter((right) => right !== left).map((right) => `${left}, ${right}`))
+// The order in which orderings are tried decides the type of what nothing else is known of; numbers of two types came later.
+const ORDERED: readonly (readonly [since: number, ...operands: readonly string[]])[] = [
+  [0, 'bool, bool', 'int, int'],
+  [28, 'int, double', 'int, uint'],
+  [0, 'uint, uint'],
+  [28, 'uint, double', 'uint, int'],
+  [0, 'double, double'],
+  [28, 'double, int', 'double, uint'],
+  [0, 'string, string', 'bytes, bytes', 'timestamp, timestamp', 'duration, duration'],
+]
 const ORDERS = ['<', '<=', '>', '>=']
 
 const DECLARATIONS: ReadonlyMap<string, FunctionDeclaration> = declare([
@@ -41,14 +48,17 @@ const DECLARATIONS: ReadonlyMap<string, FunctionDeclaration> = declare([
       '-(timestamp, duration) -> timestamp',
       '-(timestamp, timestamp) -> duration',
       '-(uint, uint) -> uint',
-      ...ORDERS.flatMap((operator) => ORDERED.map((type) => `${operator}(${type}, ${type}) -> bool`)),
       'in(A, list(A)) -> bool',
       'in(A, map(A, B)) -> bool',
       '[](list(A), int) -> A',
       '[](map(A, B), A) -> B',
     ],
   },
-  { library: 'standard', since: 28, globals: ORDERS.flatMap((operator) => MIXED_NUMBERS.map((types) => `${operator}(${types}) -> bool`)) },
+  ...ORDERED.map(([since, ...operands]) => ({
+    library: 'standard',
+    since,
+    globals: ORDERS.flatMap((operator) => operands.map((types) => `${operator}(${types}) -> bool`)),
+  })),
   {
     library: 'optionals',
     since: 28,

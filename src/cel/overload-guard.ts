@@ -4,7 +4,7 @@ import type { CelType } from './types.ts'
 import { isList, kindOf } from './values.ts'
 
 const BY_ELEMENT: ReadonlySet<string> = new Set(['isSorted', 'sum', 'min', 'max'])
-const BY_KIND: ReadonlySet<string> = new Set(['bool', 'bytes', 'double', 'int', 'string', 'uint', 'indexOf', 'lastIndexOf'])
+const BY_KIND: ReadonlySet<string> = new Set(['bool', 'bytes', 'double', 'int', 'string', 'uint', 'timestamp', 'duration', 'indexOf', 'lastIndexOf'])
 const SIMPLE: ReadonlySet<string> = new Set(['int', 'uint', 'double', 'bool', 'string', 'bytes', 'timestamp', 'duration'])
 
 /**

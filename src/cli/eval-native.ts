@@ -1,4 +1,4 @@
-import { isRecord, type Result } from '../api/index.ts'
+import { isRecord, parsePolicy, type Result } from '../api/index.ts'
 import {
   authorizerType,
   BOOL,
@@ -9,6 +9,9 @@ import {
   DYN,
   declaredVariableType,
   type ExpressionIssue,
+  jsonPatchType,
+  listOf,
+  mutationObjectType,
   NULL,
   namespaceType,
   renderIssue,
@@ -20,7 +23,7 @@ import {
 /** Kubernetes accepts a new policy with the libraries of the release before its own, 1.37, and evaluates a stored one with all. */
 const CREATION_MINOR = 36
 
-/** What the evaluation of a ValidatingAdmissionPolicy needs of it. */
+/** What the evaluation of a ValidatingAdmissionPolicy or a MutatingAdmissionPolicy needs of it. */
 export interface NativePolicy {
   readonly hasParams: boolean
   readonly failurePolicy: 'Fail' | 'Ignore'
@@ -28,6 +31,8 @@ export interface NativePolicy {
   readonly matchConditions: readonly { readonly name: string; readonly expression: string }[]
   readonly validations: readonly { readonly expression: string; readonly message: string; readonly messageExpression: string; readonly reason: string }[]
   readonly auditAnnotations: readonly { readonly key: string; readonly valueExpression: string }[]
+  /** Mutations; one without an expression names no patch that is there. */
+  readonly mutations: readonly { readonly patchType: 'JSONPatch' | 'ApplyConfiguration'; readonly expression: string | undefined }[]
 }
 
 /** An expression with its program, or why it has none. */
@@ -43,6 +48,7 @@ export interface CompiledNative {
   readonly validations: readonly CompiledText[]
   readonly messages: readonly (CompiledText | undefined)[]
   readonly auditAnnotations: readonly CompiledText[]
+  readonly mutations: readonly (CompiledText | undefined)[]
   readonly creationErrors: readonly { readonly path: string; readonly message: string }[]
 }
 
@@ -50,13 +56,31 @@ type Json = Readonly<Record<string, unknown>>
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
+/** The lists of expressions that a policy may have. */
+const LISTS = {
+  validating: ['variables', 'matchConditions', 'validations', 'auditAnnotations'],
+  mutating: ['variables', 'matchConditions', 'mutations'],
+} as const
+
+type ListName = (typeof LISTS)[keyof typeof LISTS][number]
+
+/** Reads the policy that a line is about. The text says what is wrong. */
+export function readPolicyOf({ policy }: Json, purpose: keyof typeof LISTS): NativePolicy | string {
+  if (!isRecord(policy)) return 'no policy'
+  if (policy['kind'] === 'Policy') {
+    const parsed = parsePolicy(policy)
+    if (!parsed.ok) return parsed.error.map(({ path, message }) => `${path}: ${message}`).join('; ')
+  }
+  return readNativePolicy(policy, purpose)
+}
+
 /** Reads the expressions of a policy, native or Bylaw's own: both name them alike. The text says what is wrong. */
-export function readNativePolicy(policy: Json): NativePolicy | string {
+function readNativePolicy(policy: Json, purpose: keyof typeof LISTS): NativePolicy | string {
   const spec = isRecord(policy['spec']) ? policy['spec'] : {}
-  const lists = ['variables', 'matchConditions', 'validations', 'auditAnnotations'] as const
+  const lists: readonly ListName[] = LISTS[purpose]
   const wrong = lists.find((name) => spec[name] !== undefined && spec[name] !== null && !(Array.isArray(spec[name]) && spec[name].every(isRecord)))
   if (wrong !== undefined) return `unreadable line: spec.${wrong} is no list of objects`
-  const items = (name: (typeof lists)[number]): readonly Json[] => (Array.isArray(spec[name]) ? spec[name].filter(isRecord) : [])
+  const items = (name: ListName): readonly Json[] => (lists.includes(name) && Array.isArray(spec[name]) ? spec[name].filter(isRecord) : [])
   return {
     hasParams: isRecord(spec['paramKind']),
     failurePolicy: spec['failurePolicy'] === 'Ignore' ? 'Ignore' : 'Fail',
@@ -69,12 +93,22 @@ export function readNativePolicy(policy: Json): NativePolicy | string {
       reason: textOf(item['reason']) || 'Invalid',
     })),
     auditAnnotations: items('auditAnnotations').map((item) => ({ key: textOf(item['key']), valueExpression: textOf(item['valueExpression']) })),
+    mutations: items('mutations').map(readMutation),
   }
+}
+
+function readMutation(item: Json): NativePolicy['mutations'][number] {
+  const { patchType, jsonPatch, applyConfiguration } = item
+  const isPatch = patchType === 'JSONPatch'
+  const held = isPatch ? jsonPatch : patchType === 'ApplyConfiguration' ? applyConfiguration : undefined
+  return { patchType: isPatch ? 'JSONPatch' : 'ApplyConfiguration', expression: isRecord(held) ? textOf(held['expression']) : undefined }
 }
 
 const STRINGS: readonly CelType[] = [STRING]
 const TEXTS: readonly CelType[] = [STRING, NULL]
 const BOOLS: readonly CelType[] = [BOOL]
+const PATCHES: readonly CelType[] = [listOf(jsonPatchType())]
+const CONFIGURATIONS: readonly CelType[] = [mutationObjectType()]
 
 /** Compiles a policy's expressions the way a server does that has the policy stored. */
 export function compileNative(policy: NativePolicy): CompiledNative {
@@ -130,6 +164,12 @@ class NativeCompiler {
       auditAnnotations: auditAnnotations.map(({ valueExpression }, index) =>
         this.#text(valueExpression, `spec.auditAnnotations[${index}].valueExpression`, all, TEXTS),
       ),
+      mutations: this.#policy.mutations.map(({ patchType, expression }, index) => {
+        if (expression === undefined) return undefined
+        const isPatch = patchType === 'JSONPatch'
+        const path = `spec.mutations[${index}].${isPatch ? 'jsonPatch' : 'applyConfiguration'}.expression`
+        return this.#text(expression, path, all, isPatch ? PATCHES : CONFIGURATIONS, true)
+      }),
     }
   }
 
@@ -150,9 +190,10 @@ class NativeCompiler {
     return declared
   }
 
-  #text(source: string, path: string, variables: ReadonlyMap<string, CelType>, resultTypes: readonly CelType[] | undefined): CompiledText {
+  #text(source: string, path: string, variables: ReadonlyMap<string, CelType>, resultTypes: readonly CelType[] | undefined, isMutation = false): CompiledText {
     const environment: CelEnvironment = {
       variables,
+      isMutation,
       ...(resultTypes === undefined ? {} : { resultTypes }),
       ...(this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor }),
     }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { isRecord } from '../api/index.ts'
+import { canonicalJson, isRecord } from '../api/index.ts'
 import { evaluateLine, parseExactJson, toJson } from '../cel/index.ts'
+import { answerMutation } from './eval-mutate.ts'
 import { answerPolicy } from './eval-policy.ts'
 import { EvalSession } from './eval-session.ts'
 
@@ -9,21 +10,30 @@ const WELCOME = 'CEL as Kubernetes has it; :help tells what there is, :quit ends
 const PROMPT = 'cel> '
 
 /**
- * Answers one line of the evaluation protocol: an expression with its variables, or in mode `policy` a whole policy with a request.
+ * Answers one line of the evaluation protocol: an expression with its variables, or in the modes `policy` and `mutate` a whole policy with a request.
  * Every line gets an answer, and no line throws.
  */
 export function answerLine(line: string): string {
   // Most lines are expressions: only those that may be policies are read here.
-  if (!line.includes('"policy"')) return evaluateLine(line)
+  if (!line.includes('"policy"') && !line.includes('"mutate"')) return evaluateLine(line)
   const parsed = parseExactJson(line)
-  if (!parsed.ok || !isRecord(parsed.value) || !('mode' in parsed.value) || parsed.value['mode'] !== 'policy') return evaluateLine(line)
+  const mode = parsed.ok && isRecord(parsed.value) && 'mode' in parsed.value ? parsed.value['mode'] : undefined
+  const answer = MODES.get(mode)
+  if (answer === undefined || !parsed.ok || !isRecord(parsed.value)) return evaluateLine(line)
   const { id = null } = parsed.value
   try {
-    return JSON.stringify({ id: toJson(id), ...answerPolicy(parsed.value) })
+    const fields = Object.entries({ id: toJson(id), ...answer(parsed.value) }).filter(([, value]) => value !== undefined)
+    // Whole numbers of an object keep all their digits.
+    return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${canonicalJson(value)}`).join(',')}}`
   } catch (error) {
     return JSON.stringify({ id: null, oracleError: error instanceof Error ? error.message : String(error) })
   }
 }
+
+const MODES: ReadonlyMap<unknown, typeof answerPolicy> = new Map([
+  ['policy', answerPolicy],
+  ['mutate', answerMutation],
+])
 
 /** Where the lines come from and the answers go. */
 export interface EvalStreams {

@@ -137,7 +137,7 @@ describe('a line that cannot be judged is answered all the same', () => {
     ['with a policy that is none', '{"id":1,"mode":"policy","policy":[]}', 'no policy'],
     ['with a list that is none', '{"id":1,"mode":"policy","policy":{"spec":{"validations":3}}}', 'unreadable line: spec.validations is no list of objects'],
     ['with an object that is none', '{"id":1,"mode":"policy","policy":{},"object":3}', 'unreadable line: object is no object'],
-    ['of a mode that there is not', '{"id":1,"mode":"mutate","policy":{}}', 'unknown mode "mutate"'],
+    ['of a mode that there is not', '{"id":1,"mode":"change","policy":{}}', 'unknown mode "change"'],
   ])('%s', (_name, line, oracleError) => {
     expect(read(answerLine(line))).toEqual({ id: 1, oracleError })
   })

@@ -89,6 +89,7 @@ const ASPECTS: Readonly<Record<KnownDifference['aspect'], string>> = {
   verdict: 'Results that differ',
   cost: 'Costs that differ',
   text: 'Texts of errors that differ',
+  mutation: 'Mutations that differ',
 }
 
 function differences(aspect: KnownDifference['aspect']): string[] {
@@ -142,7 +143,7 @@ export function toDialectPage(): string {
     '## Differences from Kubernetes',
     '',
     OBJECTS,
-    ...(['verdict', 'text', 'cost'] as const).flatMap(differences),
+    ...(['verdict', 'mutation', 'text', 'cost'] as const).flatMap(differences),
   ]
   return `${lines.join('\n').trimEnd()}\n`
 }
