@@ -9,7 +9,6 @@ import { poll } from '../controlplane/cluster.ts'
 import type { ControlPlane } from '../controlplane/control-plane.ts'
 import { freePort } from '../controlplane/ports.ts'
 import { Server } from '../controlplane/server.ts'
-import { sumOf } from '../e2e/scene.ts'
 import { argoSettings } from './health.ts'
 
 /** The namespace of Argo CD and of its Applications. */
@@ -20,6 +19,7 @@ export const ARGO_ACCOUNT = `system:serviceaccount:${ARGO_NAMESPACE}:argocd-appl
 const APPLICATIONS = `/apis/argoproj.io/v1alpha1/namespaces/${ARGO_NAMESPACE}/applications`
 const PART_OF_ARGO = { 'app.kubernetes.io/part-of': ARGO_NAMESPACE }
 const RESYNC_SECONDS = 5
+const SERVED_MS = 60_000
 const DAY_SECONDS = 86_400
 
 const Health = z.object({ status: z.string().optional(), message: z.string().optional() })
@@ -96,15 +96,13 @@ export class ArgoCd {
   readonly #plane: ControlPlane
   readonly #servers: readonly Server[]
   readonly #scratch: string
-  readonly #metricsPort: number
   /** The server that an Application names as its destination. */
   readonly destination: string
 
-  private constructor(plane: ControlPlane, servers: readonly Server[], scratch: string, metricsPort: number) {
+  private constructor(plane: ControlPlane, servers: readonly Server[], scratch: string) {
     this.#plane = plane
     this.#servers = servers
     this.#scratch = scratch
-    this.#metricsPort = metricsPort
     this.destination = plane.url
   }
 
@@ -148,7 +146,7 @@ export class ArgoCd {
       ),
     ]
     for (const server of servers) await server.start()
-    return new ArgoCd(plane, servers, scratch, metricsPort)
+    return new ArgoCd(plane, servers, scratch)
   }
 
   async stop(): Promise<void> {
@@ -205,21 +203,24 @@ export class ArgoCd {
       .items.reduce((sum, { count = 1 }) => sum + count, 0)
   }
 
-  /** How often it has compared any Application with Git. */
-  async comparisons(): Promise<number> {
-    const response = await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`)
-    return sumOf(await response.text(), 'argocd_app_reconcile_count')
+  /** How often it compared an Application with Git because something in the cluster changed, by its own log. */
+  comparisonsByChange(name: string): number {
+    const lines = readFileSync(join(this.#plane.dir, 'argocd-application-controller.log'), 'utf8').split('\n')
+    return lines.filter((line) => line.includes('controller refresh requested') && line.includes(`"application":"${name}"`)).length
   }
 }
 
 async function install(plane: ControlPlane, parts: string): Promise<void> {
   const crds = ['application-crd.yaml', 'appproject-crd.yaml'].flatMap((name) => ['-f', join(parts, name)])
-  for (const args of [
-    ['apply', '--server-side', ...crds],
-    ['wait', '--for=condition=Established', '--timeout=60s', ...crds],
-  ]) {
-    const { code, stderr } = await plane.kubectl(args)
-    if (code !== 0) throw new Error(stderr)
+  const { code, stderr } = await plane.kubectl(['apply', '--server-side', ...crds])
+  if (code !== 0) throw new Error(stderr)
+  // `kubectl wait` gives up on a definition that has no conditions yet.
+  for (const resource of ['applications', 'appprojects']) {
+    await poll(
+      async () => ((await plane.request('GET', `/apis/argoproj.io/v1alpha1/${resource}`)).status === 200 ? true : undefined),
+      SERVED_MS,
+      () => `${resource} are not served`,
+    )
   }
   await plane.createNamespace(ARGO_NAMESPACE)
   const core = `/api/v1/namespaces/${ARGO_NAMESPACE}`

@@ -109,7 +109,10 @@ export class World {
           project: 'default',
           source: { repoURL: this.git.url, targetRevision: 'main', path: `teams/${name}` },
           destination: { server: this.argo.destination, namespace: name },
-          syncPolicy: { automated: { prune: true, selfHeal: true }, retry: { limit: 2, backoff: { duration: '2s', factor: 1, maxDuration: '5s' } } },
+          syncPolicy: {
+            automated: { prune: true, selfHeal: true },
+            retry: { limit: 5, refresh: true, backoff: { duration: '2s', factor: 1, maxDuration: '5s' } },
+          },
         },
       }),
     )
