@@ -155,7 +155,7 @@ class WatchedResource implements ResourceCache {
           this.#changed()
         } else if (isWell && !wasWell) this.#handlers.onChange()
       },
-      (error: unknown) => this.#restartLater(error),
+      (error: unknown) => (watch === this.#watch ? this.#restartLater(error) : undefined),
     )
   }
 

@@ -79,3 +79,16 @@ test('a list that is too large is given up', async () => {
   expect([cache.hasSynced, cache.problem?.code, cache.problem?.message]).toEqual([false, 'OutOfBounds', 'they take more than 1 MiB'])
   expect(cache.list()).toEqual([])
 })
+
+test('an API server that comes back is followed again, and what was known stays known meanwhile', async () => {
+  await plane.createNamespace('away')
+  await create('away', 'a')
+  const { cache } = follow('away', { objects: 10, bytes: 1_000_000 })
+  await until('the list', () => cache.hasSynced)
+  await plane.restartApiServer()
+  expect(cache.list().length).toBe(1)
+  await create('away', 'b')
+  await until('the object', () => cache.get('b', 'away') !== undefined)
+  await until('all to be well', () => cache.problem === undefined)
+  expect(cache.hasSynced).toBe(true)
+})
