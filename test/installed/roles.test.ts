@@ -5,7 +5,14 @@ import { install, LIKE_A_CLUSTER, linesOf, readRole } from './installation.ts'
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1'
 const BYLAW = '/apis/bylaw.dev/v1'
-const ROLES = ['bylaw-policy-author', 'bylaw-exception-requester', 'bylaw-exception-approver', 'bylaw-environment-assigner', 'bylaw-viewer'] as const
+const ROLES = [
+  'bylaw-policy-author',
+  'bylaw-exception-requester',
+  'bylaw-exception-approver',
+  'bylaw-environment-assigner',
+  'bylaw-break-glass',
+  'bylaw-viewer',
+] as const
 type Role = (typeof ROLES)[number]
 
 const exception = (namespace: string, name: string): Json => ({
@@ -87,7 +94,7 @@ async function mayDo(user: string, resource: string, verb: string, more: Json = 
 async function isLetThrough(user: string, verb: string, resource: string, kinds = KINDS): Promise<boolean> {
   const [plural = '', subResource] = resource.split('/')
   const kind = kinds[plural]
-  if (kind === undefined || verb === 'except') return mayDo(user, resource, verb)
+  if (kind === undefined || ASKED.includes(verb)) return mayDo(user, resource, verb)
   const { path, stored, fresh } = kind
   const item = `${path}/${String(at(stored, 'metadata', 'name'))}${subResource === undefined ? '' : `/${subResource}`}`
   const dry = '?dryRun=All'
@@ -115,6 +122,8 @@ async function isLetThrough(user: string, verb: string, resource: string, kinds 
   return true
 }
 
+/** Verbs for which there is no request to try. */
+const ASKED: readonly string[] = ['except', 'break-glass', 'assign']
 const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']
 const RESOURCES = ['policies', 'policyexceptions', 'enforcementprofiles']
 
@@ -129,6 +138,7 @@ async function abilities(user: string, kinds = KINDS): Promise<Readonly<Record<s
   )
   const special = [
     ['policies', 'except'],
+    ['policies', 'break-glass'],
     ['environments', 'assign'],
   ] as const
   const extra = await Promise.all(special.map(async ([resource, verb]) => ((await mayDo(user, resource, verb, { name: 'any' })) ? [[verb, resource]] : [])))
@@ -170,6 +180,7 @@ const PURPOSES: Readonly<Record<Role, Json>> = {
   'bylaw-exception-requester': { policyexceptions: WRITE },
   'bylaw-exception-approver': { policies: READ, policyexceptions: 'get list watch patch', except: 'policies' },
   'bylaw-environment-assigner': { assign: 'environments' },
+  'bylaw-break-glass': { 'break-glass': 'policies' },
   'bylaw-viewer': { policies: READ, policyexceptions: READ, enforcementprofiles: READ },
 }
 
@@ -252,6 +263,53 @@ async function move(namespace: string, as: string, environment: string) {
   const body = { metadata: { labels: { 'bylaw.dev/environment': environment } } }
   return messageOf(await scene.plane.request('PATCH', `/api/v1/namespaces/${namespace}`, { as, body, contentType: 'application/merge-patch+json' }))
 }
+
+describe('breaking the glass', () => {
+  const ROLE = 'bylaw-break-glass'
+  const glass = (): Json =>
+    configMap('bylaw-system', ROLE, { reason: 'the cluster is down', owner: '#on-call', until: new Date(Date.now() + 60_000).toISOString() })
+  const attempt = async (as: string) => scene.submit(glass(), { as, isDryRun: true })
+
+  /** Binds the Role that the manifests have in Bylaw's own namespace. */
+  async function bindConfigMap(user: string): Promise<void> {
+    const body = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: `${user}-config-map` },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: ROLE },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+    }
+    const answer = await scene.plane.request('POST', `${RBAC}/namespaces/bylaw-system/rolebindings`, { body })
+    if (answer.status !== 201) throw new Error(JSON.stringify(answer.body))
+  }
+
+  test('needs both: the verb, and the right to write the ConfigMap', async () => {
+    const verbOnly = userOf(ROLE)
+    await bindConfigMap('config-map-only')
+    await bind('on-call', ROLE)
+    await bindConfigMap('on-call')
+    await scene.until('the roles to be known', async () => (await attempt('on-call')).status === 201)
+    expect(await attempt(verbOnly)).toMatchObject({ status: 403, message: expect.stringContaining('cannot create resource "configmaps"') })
+    expect(await attempt('config-map-only')).toMatchObject({
+      status: 403,
+      message: expect.stringContaining('it needs the verb `break-glass` on `policies.bylaw.dev`'),
+    })
+    expect((await attempt('on-call')).warnings[0]).toMatch(/^no policy refuses anything until /)
+  })
+
+  test('is not granted by a role of a namespace, not even of Bylaw’s own', async () => {
+    await bindConfigMap('by-namespace')
+    await bind('by-namespace', ROLE, 'bylaw-system')
+    expect(await attempt('by-namespace')).toMatchObject({ status: 403, message: expect.stringContaining('it needs the verb `break-glass`') })
+  })
+
+  test('is refused to whoever approves, assigns or writes policies', async () => {
+    for (const role of ['bylaw-exception-approver', 'bylaw-environment-assigner', 'bylaw-policy-author'] as const) {
+      await bindConfigMap(userOf(role))
+      await scene.until('the role to be known', async () => (await attempt(userOf(role))).message.includes('break-glass` on'))
+    }
+  })
+})
 
 describe('environments', () => {
   beforeAll(async () => {

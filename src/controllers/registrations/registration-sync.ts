@@ -107,6 +107,7 @@ export class RegistrationSync {
         logger.warn('registration was changed by someone else and is repaired', { name: this.#address.name })
         this.#options.onDrift()
       }
+      this.#keepCommon(ruleSet)
       await this.#write(stored, wanted)
       const readBack = await cluster.find(this.#address)
       this.#observe(readBack)
@@ -122,6 +123,14 @@ export class RegistrationSync {
     if (bundle === this.#trust.bundle) return
     this.#trust = { bundle, sinceMs: this.#options.now().getTime() }
     this.#options.onTrust()
+  }
+
+  /** Forgets what was registered and is about to be written over: should the write not be confirmed, and the policy become again what it was, nobody knows which of both is there. */
+  #keepCommon({ policies }: RuleSet): void {
+    const next = new Map(policies.map((policy) => [policy.identity.name, stateOf(policy)]))
+    const kept = [...this.#registered].filter(([name, state]) => next.get(name) === state)
+    if (kept.length < this.#registered.size) this.#registeredRevision = undefined
+    this.#registered = new Map(kept)
   }
 
   #confirm({ revision, policies }: RuleSet): void {
