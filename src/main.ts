@@ -1,14 +1,21 @@
 import { OperationalError } from './api/index.ts'
-import { type ClusterFlags, type ExceptionClient, runProgram } from './cli/index.ts'
-import { KubeClient, KubeExceptions, loadKubeConfig } from './kube/index.ts'
+import { type ClusterFlags, type EvidenceClient, type ExceptionClient, runProgram } from './cli/index.ts'
+import { KubeClient, KubeEvidence, KubeExceptions, loadKubeConfig, type PooledKubeConfig } from './kube/index.ts'
 import { runOperator, UsageError, VERSION } from './operator/index.ts'
 
-const exceptionClient = ({ kubeconfig: file, context }: ClusterFlags): ExceptionClient =>
-  new KubeExceptions(new KubeClient(loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })))
+const kubeConfigOf = ({ kubeconfig: file, context }: ClusterFlags): PooledKubeConfig =>
+  loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+
+const exceptionClient = (flags: ClusterFlags): ExceptionClient => new KubeExceptions(new KubeClient(kubeConfigOf(flags)))
+
+function evidenceClient(flags: ClusterFlags): EvidenceClient {
+  const config = kubeConfigOf(flags)
+  return new KubeEvidence(new KubeClient(config), config)
+}
 
 async function run(argv: readonly string[]): Promise<number> {
   try {
-    return await runProgram(argv, { version: VERSION, runOperator, exceptionClient })
+    return await runProgram(argv, { version: VERSION, runOperator, exceptionClient, evidenceClient })
   } catch (error) {
     if (error instanceof UsageError || error instanceof OperationalError) {
       process.stderr.write(`error: ${error.message}\n`)

@@ -1,4 +1,5 @@
 export type { ApprovalDependencies } from './approval.ts'
+export type { DecisionDependencies } from './decisions.ts'
 export type { AccessQuestion, GuardDependencies } from './guards.ts'
 export { makeHealthApp, makeMetricsApp } from './health.ts'
 export type { FailureClass, ReviewDependencies, ReviewRecorder, Route, UndecidedSubject } from './review.ts'

@@ -5,6 +5,7 @@ import type { DoorLoad, UndecidedReason } from '../evidence/index.ts'
 import { type Answer, denial, errorAnswer, reviewAnswer } from './answer.ts'
 import { type ApprovalDependencies, stampException } from './approval.ts'
 import { stampBreakGlass } from './break-glass.ts'
+import { type DecisionDependencies, DecisionDesk, decisionIdOf } from './decisions.ts'
 import { type GuardDependencies, guardDefinitions, guardEnvironment, guardResources } from './guards.ts'
 import { type FailureClass, type ReviewDependencies, type Route, review, undecided } from './review.ts'
 
@@ -19,6 +20,8 @@ export interface AdmissionServerOptions {
   readonly review: ReviewDependencies
   readonly guards: GuardDependencies
   readonly approval: ApprovalDependencies
+  /** Absent where no decision can be read here. */
+  readonly decisions?: DecisionDependencies
   readonly maxBodyBytes: number
   /** Reviews that may be under way at once; more are shed. */
   readonly maxReviews: number
@@ -54,6 +57,7 @@ export class AdmissionServer {
   readonly #options: AdmissionServerOptions
   readonly #server: Server
   readonly #guards: ReadonlyMap<string, Guard>
+  readonly #desk: DecisionDesk | undefined
   readonly #waiting: (() => void)[] = []
   /** Answers that wait until what they say is on record. */
   #held: ((isKept: boolean) => void)[] = []
@@ -71,7 +75,8 @@ export class AdmissionServer {
       ['/stamp/break-glass', (request) => stampBreakGlass(request, options.approval)],
       ['/guard/environment', (request) => guardEnvironment(request, options.guards)],
     ])
-    const { deadlineMs } = options.review
+    const { deadlineMs, clock } = options.review
+    this.#desk = options.decisions === undefined ? undefined : new DecisionDesk(options.decisions, clock.elapsedMs)
     this.#server = createServer(
       { ...options.certificate, minVersion: 'TLSv1.2', connectionsCheckingInterval: CHECK_TIMEOUTS_MS, handshakeTimeout: deadlineMs },
       (request, response) => this.#serve(request, response),
@@ -129,6 +134,12 @@ export class AdmissionServer {
     const arrivedMs = this.#options.review.clock.elapsedMs()
     if (this.#isDraining) response.setHeader('connection', 'close')
     const path = (request.url ?? '').split('?')[0] ?? ''
+    const asked = request.method === 'GET' ? decisionIdOf(path) : undefined
+    if (asked !== undefined && this.#desk !== undefined) {
+      request.resume()
+      void this.#desk.answer(asked, request.headers.authorization).then((answer) => respond(request, response, answer))
+      return
+    }
     const route = routeOf(path)
     const guard = this.#guards.get(path)
     const refused = this.#refuseEarly(request, route, guard)

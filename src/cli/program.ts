@@ -2,6 +2,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { approve, type ExceptionClient } from './approve.ts'
 import { check, EXIT, parseTime } from './check.ts'
 import { runEval } from './eval.ts'
+import type { EvidenceClient } from './evidence-client.ts'
+import { addEvidenceCommands } from './evidence-commands.ts'
 
 /** Flags of `bylaw operator`; what is not given comes from the configuration. */
 export interface OperatorFlags {
@@ -25,6 +27,7 @@ export interface ProgramOptions {
   readonly version: string
   readonly runOperator: (flags: OperatorFlags) => Promise<number>
   readonly exceptionClient: (flags: ClusterFlags) => ExceptionClient
+  readonly evidenceClient: (flags: ClusterFlags) => EvidenceClient
 }
 
 function toPort(text: string): number {
@@ -64,7 +67,7 @@ function runCheck({ now, ...flags }: CheckFlags): number {
 }
 
 /** Runs a command line; resolves with the exit code. */
-export async function runProgram(argv: readonly string[], { version, runOperator, exceptionClient }: ProgramOptions): Promise<number> {
+export async function runProgram(argv: readonly string[], { version, runOperator, exceptionClient, evidenceClient }: ProgramOptions): Promise<number> {
   let exitCode = 0
   const program = new Command('bylaw')
     .description('approve policy once, enforce it at the Kubernetes API boundary')
@@ -120,6 +123,15 @@ export async function runProgram(argv: readonly string[], { version, runOperator
     .action(async () => {
       exitCode = await runEval({ input: process.stdin, output: process.stdout, isTerminal: process.stdin.isTTY })
     })
+  addEvidenceCommands(program, {
+    version,
+    clientOf: evidenceClient,
+    end: ({ exitCode: code, stdout, stderr }) => {
+      process.stderr.write(stderr)
+      process.stdout.write(stdout)
+      exitCode = code
+    },
+  })
   try {
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {

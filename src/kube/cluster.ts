@@ -97,6 +97,19 @@ export class KubeCluster {
     return this.#client.send({ method: 'GET', path: address, limitBytes: OPEN_API_LIMIT_BYTES })
   }
 
+  /** Whom a bearer token belongs to; undefined where it is nobody's. */
+  async authenticate(token: string): Promise<UserInfo | undefined> {
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }
+    const path = '/apis/authentication.k8s.io/v1/tokenreviews'
+    const answer = await this.#client.send({ method: 'POST', path, body, timeoutMs: ACCESS_TIMEOUT_MS })
+    const status = isRecord(answer) && isRecord(answer['status']) ? answer['status'] : {}
+    const user = status['user']
+    if (status['authenticated'] !== true || !isRecord(user)) return undefined
+    const groups: readonly unknown[] = Array.isArray(user['groups']) ? user['groups'] : []
+    const uid = textOf(user['uid'])
+    return { username: textOf(user['username']), groups: groups.map(textOf), ...(uid === '' ? {} : { uid }), ...readExtra(user['extra']) }
+  }
+
   /** Asks whether a user may do something; the question is about the cluster scope unless it names a namespace. No answer within a second is no. */
   async mayAccess(user: UserInfo, question: Omit<Address, 'version'> & { readonly verb: string }): Promise<boolean> {
     const { username, uid, groups, extra } = user
@@ -115,6 +128,12 @@ export class KubeCluster {
       throw error
     }
   }
+}
+
+function readExtra(value: unknown): Pick<UserInfo, 'extra'> {
+  if (!isRecord(value)) return {}
+  const lists = Object.entries(value).map(([key, list]): [string, readonly string[]] => [key, Array.isArray(list) ? list.map(textOf) : []])
+  return { extra: Object.fromEntries(lists) }
 }
 
 function readGroup(group: Readonly<Record<string, unknown>>): DiscoveredResource[] {

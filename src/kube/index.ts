@@ -1,5 +1,6 @@
 export { KubeClient, type KubeRequest, type Method, resourcePath } from './client.ts'
 export { KubeCluster } from './cluster.ts'
+export { KubeEvidence } from './evidence.ts'
 export { KubeExceptions } from './exceptions.ts'
 export { type KubeConfigSource, loadKubeConfig, ownPodNamespace, PooledKubeConfig } from './kube-config.ts'
 export { KubeObjects } from './objects.ts'

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Config } from '../api/index.ts'
+import { type Config, isRecord } from '../api/index.ts'
 import { type Cluster, EvidenceHeadsSync } from '../controllers/index.ts'
 import {
   ChainLog,
@@ -108,4 +108,13 @@ export async function startDecisionLog(parts: DecisionLogParts): Promise<Running
       await heads.stop()
     },
   }
+}
+
+/** A record as the HTTPS door hands it out. */
+export async function findForReader(log: DecisionLog, id: string): Promise<{ readonly json: string; readonly namespace: string } | undefined> {
+  const found = await log.find(id)
+  if (found === undefined) return undefined
+  const request = found.record['request']
+  const namespace = isRecord(request) && typeof request['namespace'] === 'string' ? request['namespace'] : ''
+  return { json: JSON.stringify(found), namespace }
 }

@@ -27,7 +27,7 @@ import {
 import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
-import { startDecisionLog } from './decision-log.ts'
+import { findForReader, startDecisionLog } from './decision-log.ts'
 import { Recorder } from './recorder.ts'
 import { ScanThread } from './scan-thread.ts'
 import { endOfCertificate, servingCertificate } from './serving-certificate.ts'
@@ -348,6 +348,11 @@ export class BylawOperator {
         refusesUnrecorded: this.#config.evidence.onLogFailure === 'Deny',
         digestKey,
         deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,
+      },
+      decisions: {
+        authenticate: (token) => this.#cluster.authenticate(token),
+        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
+        find: (id) => findForReader(log, id),
       },
       guards: {
         mayAccess: (user, question) => this.#cluster.mayAccess(user, question),

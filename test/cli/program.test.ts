@@ -29,7 +29,8 @@ async function run(...argv: readonly string[]): Promise<{ readonly exitCode: num
     return 7
   }
   const exceptionClient = () => ({ find: async () => undefined, list: async () => [], patch: async (object: KubernetesObject) => object })
-  const exitCode = await runProgram(argv, { version: '1.2.3', runOperator, exceptionClient })
+  const evidenceClient = () => ({ heads: async () => ({}), door: async () => ({ url: undefined, ca: '' }), token: async () => undefined })
+  const exitCode = await runProgram(argv, { version: '1.2.3', runOperator, exceptionClient, evidenceClient })
   return { exitCode, text: printed.join(''), flags }
 }
 

@@ -1,6 +1,7 @@
 import type { AdmissionRequest } from '../../api/index.ts'
 import type { Correction, Decision } from '../../decide/index.ts'
 import type { ChainHead, ChainLog, EntryKind, LogEntry } from './chain-log.ts'
+import { type FoundRecord, findRecordIn } from './find-record.ts'
 import { encodeCorrection, encodeDecision, encodeUndecided, type ReviewContext, type UndecidedReview } from './record.ts'
 import { applyRetention, type RetentionLimits } from './retention.ts'
 
@@ -30,6 +31,8 @@ export interface DecisionLogOptions {
 
 const RETENTION_MS = 60_000
 const START_MS = 2000
+/** What one question may make this process read; for more there are the files. */
+const MAX_SEARCH_BYTES = 2 * 1024 * 1024 * 1024
 
 /** An allow about which nobody needs to know more than that it was. */
 const isPlain = ({ effect, outcomes, breakGlass }: Decision): boolean =>
@@ -80,6 +83,12 @@ export class DecisionLog {
 
   head(): ChainHead | undefined {
     return this.#options.chain?.head()
+  }
+
+  /** The record of a decision of this folder; undefined where there is none. */
+  async find(id: string): Promise<FoundRecord | undefined> {
+    const { folder, chain } = this.#options
+    return chain === undefined ? undefined : findRecordIn(folder, id, { maxBytes: MAX_SEARCH_BYTES })
   }
 
   async close(): Promise<void> {
