@@ -42,7 +42,7 @@ function mutated({ mutations }: NativePolicy, compiled: CompiledNative, evaluati
     }
     const rule = { name: `${index}`, patchType, operations: ANY_OPERATION, templates: 'Virtual', expression: text.program } as const
     const budget = new CostBudget({ total: POLICY_COST })
-    const next = mutate(rule, object, evaluation.bindings(budget, { object }), budget)
+    const next = mutate(rule, object, evaluation.bindings(budget, { object }), budget, undefined)
     if (next.ok) object = next.value
     errors.push(next.ok ? '' : next.error)
   }

@@ -20,6 +20,7 @@ export {
   type ResourceFacts,
   type Webhook,
 } from './registrations/index.ts'
+export { type Replica, ReplicaSync, type ReplicaSyncOptions } from './replica-sync.ts'
 export {
   judgeObject,
   type ObjectSource,

@@ -8,6 +8,7 @@ const RENEW_MS = 3_000
 const DURATION_SECONDS = 15
 const RELEASE_TIMEOUT_MS = 2_000
 const CONFIRM_SHRINK = 'bylaw.dev/confirm-shrink'
+const CONFIRMED_SHRINK = 'bylaw.dev/shrink-confirmed'
 
 const micro = (date: Date): string => date.toISOString().replace('Z', '000Z')
 
@@ -49,8 +50,14 @@ export class LeaseSync {
     this.#loop = new Loop('lease', () => this.#renew(), options.logger)
   }
 
-  start(): void {
-    this.#loop.request()
+  /** Resolves when it is known whether this replica leads, or that it cannot be known now. */
+  async start(): Promise<void> {
+    try {
+      await this.#renew()
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error
+      this.#loop.request()
+    }
     this.#timer = setInterval(() => this.#loop.request(), RENEW_MS)
     this.#timer.unref()
   }
@@ -77,13 +84,14 @@ export class LeaseSync {
     }
   }
 
-  /** Whether somebody has confirmed that policies were meant to go; a confirmation counts once. */
-  async takeConfirmation(): Promise<boolean> {
+  /** The last confirmation by a person that policies were meant to go; empty without one. Whoever sees it first dates it, so that all instances see it and none sees it twice. */
+  async confirmation(): Promise<string> {
     const lease = await this.#cluster.find(this.#address)
-    if (lease?.metadata.annotations?.[CONFIRM_SHRINK] === undefined) return false
-    const { [CONFIRM_SHRINK]: _confirmed, ...annotations } = lease.metadata.annotations
-    await this.#cluster.replace(this.#address, { ...lease, metadata: { ...lease.metadata, annotations } })
-    return true
+    const { [CONFIRM_SHRINK]: asked, ...annotations } = lease?.metadata.annotations ?? {}
+    if (lease === undefined || asked === undefined) return annotations[CONFIRMED_SHRINK] ?? ''
+    const date = this.#now().toISOString()
+    await this.#cluster.replace(this.#address, { ...lease, metadata: { ...lease.metadata, annotations: { ...annotations, [CONFIRMED_SHRINK]: date } } })
+    return date
   }
 
   async #renew(): Promise<void> {

@@ -20,12 +20,20 @@ export interface StatusContext {
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
   /** What a policy declares as context and cannot be gathered, with the reason. */
   readonly contextProblems: (policy: Policy) => readonly string[]
-  readonly counters: PolicyCounters
   readonly exceptions: readonly ExceptionState[]
   readonly exceptionUse: Omit<CountContext, 'now'>
   /** What is known of existing objects. */
   readonly scan: ScanState | 'stopped' | undefined
+  /** Whether all instances that are ready have a policy in force as it is now. */
+  readonly isEverywhere: (policy: EnforcedPolicy) => boolean
+  readonly replicas: { readonly ready: number; readonly atRevision: number }
+  readonly counters: SummedCounters
   readonly now: Date
+}
+
+/** What all instances counted, and how much of each is in it. */
+export interface SummedCounters extends PolicyCounters {
+  readonly counted: readonly string[]
 }
 
 const MAX_MESSAGE_CHARACTERS = 2048
@@ -83,6 +91,10 @@ function enforcedCondition({ compiled, issues }: PolicyState, policy: EnforcedPo
     const message = [...problems, `rules that read it are judged by failurePolicy \`${compiled.failurePolicy}\``].join('\n')
     return { type, status: 'False', reason: 'ContextUnknown', message }
   }
+  if (!context.isEverywhere(policy)) {
+    const { ready, atRevision } = context.replicas
+    return { type, status: 'False', reason: 'InstancesPending', message: `${atRevision} of ${ready} instances have the policies in force as they are now` }
+  }
   return { type, status: 'True', reason: 'Enforced', message: `in force: ${levelsText(policy)}` }
 }
 
@@ -95,7 +107,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
   const { object, compiled } = state
   const { name = '', generation = 0 } = object.metadata
   const policy = context.ruleSet.policies.find(({ identity }) => identity.name === name)
-  const { counts, recent } = context.counters
+  const { counts, counted, recent } = context.counters
   const warnings =
     compiled === undefined
       ? []
@@ -107,7 +119,8 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
           ...context.fieldIssues(compiled.policy),
         ]
   const scanned = scannedStatus(name, before, context.scan)
-  const isAtRevision = policy !== undefined && policy.revision === compiled?.revision
+  const { ready, atRevision } = context.replicas
+  const isInForce = policy !== undefined && policy.revision === compiled?.revision
   return {
     observedGeneration: generation,
     ...(compiled === undefined ? {} : { revision: compiled.revision }),
@@ -123,9 +136,10 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
           environments: [...policy.levels.byEnvironment].map(([environment, { level, source }]) => ({ name: environment, level, source })),
           summary: { levels: clip(levelsText(policy), 1024) },
         }),
-    replicas: { ready: 1, atRevision: isAtRevision ? 1 : 0 },
-    ...(scanned.violations === undefined ? {} : { violations: scanned.violations }),
+    replicas: { ready, atRevision: isInForce ? (context.isEverywhere(policy) ? ready : atRevision) : 0 },
     decisions: counts,
+    ...(counted.length === 0 ? {} : { counted }),
+    ...(scanned.violations === undefined ? {} : { violations: scanned.violations }),
     ...(policy === undefined ? {} : { exceptions: countExceptions(policy, context.exceptions, { ...context.exceptionUse, now: context.now }) }),
     recentViolations: recent.slice(0, MAX_RECENT).map(({ time, rule, effect, kind, namespace, name: objectName, message }) => ({
       time,
@@ -142,7 +156,7 @@ export function toPolicyStatus(state: PolicyState, before: PolicyStatus | undefi
 
 /** Whether two statuses tell a person the same but for counters, which may wait. */
 export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean {
-  const rest = ({ decisions: _decisions, recentViolations: _recent, violations: _violations, ...others }: PolicyStatus) => others
+  const rest = ({ decisions: _decisions, counted: _counted, recentViolations: _recent, violations: _violations, ...others }: PolicyStatus) => others
   return isEqualJson(rest(a), rest(b))
 }
 
@@ -165,7 +179,17 @@ export function lifetimeOf({ compiled, issues }: ExceptionState, ruleSet: RuleSe
 export function toExceptionStatus(
   { object, compiled, issues }: ExceptionState,
   before: PolicyExceptionStatus | undefined,
-  { ruleSet, waivers, now, use }: { readonly ruleSet: RuleSet; readonly waivers: WaiverCount; readonly now: Date; readonly use?: ExceptionUse | undefined },
+  {
+    ruleSet,
+    waivers,
+    now,
+    use,
+  }: {
+    readonly ruleSet: RuleSet
+    readonly waivers: WaiverCount & { readonly counted?: readonly string[] }
+    readonly now: Date
+    readonly use?: ExceptionUse | undefined
+  },
 ): PolicyExceptionStatus {
   const { generation = 0 } = object.metadata
   const end = (conditions: readonly ConditionDraft[]) => settle(conditions, before?.conditions ?? [], generation, now)
@@ -191,13 +215,14 @@ export function toExceptionStatus(
   const ended: ConditionDraft = isExpired
     ? { type: 'Expired', status: 'True', reason: 'Expired', message: `ended at ${endsAt}` }
     : { type: 'Expired', status: 'False', reason: 'NotExpired', message: `ends at ${endsAt}` }
-  const { count, lastTime } = waivers
+  const { count, lastTime, counted = [] } = waivers
   const idleSince = isExpired ? undefined : unusedSince(compiled, use, lastTime)
   return {
     observedGeneration: generation,
     phase: isExpired ? 'Expired' : approval.kind === 'approved' ? 'Active' : 'Pending',
     conditions: end([approved, ended]),
     waived: { count, ...(lastTime === undefined ? {} : { lastTime }) },
+    ...(counted.length === 0 ? {} : { counted }),
     ...(idleSince === undefined ? {} : { unusedSince: idleSince }),
     ...(use?.wouldPassNow === undefined ? {} : { wouldPassNow: use.wouldPassNow }),
     summary: {

@@ -54,7 +54,7 @@ export interface PolicySyncOptions {
   readonly store: RuleSetStore
   readonly params: ParamSync
   readonly contexts: ContextSync
-  readonly shrinkGuard: ShrinkGuard
+  readonly shrinkGuard: Pick<ShrinkGuard, 'mayReplace'>
   readonly servedVersions: ServedVersions
   readonly policySelector: LabelSelectorLike | undefined
   readonly workloadControllers: readonly WorkloadController[]

@@ -7,8 +7,8 @@ const WINDOW_MS = 60_000
 
 export interface ShrinkGuardOptions {
   readonly now: () => number
-  /** Whether an operator has confirmed that the policies were meant to go. */
-  readonly isConfirmed: () => Promise<boolean>
+  /** The last confirmation by a person that policies were meant to go; another text for each, empty without one. */
+  readonly confirmation: () => Promise<string>
   readonly logger: Logger
 }
 
@@ -21,6 +21,8 @@ export class ShrinkGuard {
   /** Sizes that were in force, with the time until which they were. */
   #peaks: { readonly size: number; readonly atMs: number }[] = []
   #isHolding = false
+  /** The confirmation that was there when the holding began: it is of another shrink. */
+  #earlier = ''
 
   constructor(options: ShrinkGuardOptions) {
     this.#options = options
@@ -34,11 +36,11 @@ export class ShrinkGuard {
     const peak = Math.max(...this.#peaks.map((entry) => entry.size))
     // While holding, the size in force is still the old one, so the peak stays until the policies are back or confirmed gone.
     if (peak < SMALLEST_WATCHED || size * 2 >= peak) return this.#release()
-    const isConfirmed = await this.#options.isConfirmed()
+    const confirmation = await this.#options.confirmation()
     if (!this.#isHolding) {
-      // A confirmation that was there before is of another shrink: it is used up, and does not count for this one.
+      this.#earlier = confirmation
       this.#options.logger.error('suspicious shrink: the last rule set stays in force until it is confirmed', { before: peak, after: size })
-    } else if (isConfirmed) {
+    } else if (confirmation !== '' && confirmation !== this.#earlier) {
       this.#peaks = []
       return this.#release()
     }

@@ -9,14 +9,16 @@ import {
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from '../api/index.ts'
-import type { DecisionCounter, DecisionCounts, Logger, PolicyCounters, RecentViolation, WaiverCount } from '../evidence/index.ts'
+import { addIncreases, type CounterReport, type DecisionCounter, fromVector, type Logger, type RecentViolation, toVector } from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
 import { type ExceptionUseReader, endFor } from './exception-counts.ts'
+import { levelStateOf } from './level-state.ts'
 import { Loop } from './loop.ts'
-import { differsOnlyInCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
+import { differsOnlyInCounters, type SummedCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
 import type { ExceptionState, PolicyState, PolicySync } from './policy-sync.ts'
+import type { ReplicaSync } from './replica-sync.ts'
 import type { ScanState } from './scan/index.ts'
 
 export interface StatusSyncOptions {
@@ -24,6 +26,8 @@ export interface StatusSyncOptions {
   readonly policies: PolicySync
   readonly store: RuleSetStore
   readonly counter: DecisionCounter
+  /** What the other instances count, and how far they are. */
+  readonly replicas: Pick<ReplicaSync, 'peers' | 'inherited' | 'count'>
   readonly isRegistered: (policy: EnforcedPolicy) => boolean
   /** What the schemas of its kinds tell of a policy. */
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
@@ -46,29 +50,35 @@ const SETTLE_MS = 100
 const SWEEP_MS = 15_000
 const COUNTERS_EVERY_MS = 60_000
 const WRITES_PER_SECOND = 5
-/** What has just begun, or is as its author wants it, is not worth an Event. */
-const SILENT_REASONS: ReadonlySet<string> = new Set(['RegistrationPending', 'NotExpired', 'Pending', 'Scanning', 'NotScanned', 'NeedsRequest'])
 const RECENT = 10
 
-const sum = (a: DecisionCounts, b: DecisionCounts): DecisionCounts => ({
-  allowed: a.allowed + b.allowed,
-  warned: a.warned + b.warned,
-  denied: a.denied + b.denied,
-  corrected: a.corrected + b.corrected,
-  waived: a.waived + b.waived,
-  errors: a.errors + b.errors,
-})
+/** What has just begun, passes by itself, or is as its author wants it, is not worth an Event. */
+const QUIET_REASONS: ReadonlySet<string> = new Set([
+  'RegistrationPending',
+  'InstancesPending',
+  'NotExpired',
+  'Pending',
+  'Scanning',
+  'NotScanned',
+  'NeedsRequest',
+])
+/** A leader of so long has seen every instance that there is. */
+const SETTLED_MS = 60_000
 
-const NOTHING: DecisionCounts = { allowed: 0, warned: 0, denied: 0, corrected: 0, waived: 0, errors: 0 }
-
-interface Base {
-  readonly uid: string
-  readonly counters: PolicyCounters
+/** What all instances have counted, as it is at one moment. */
+interface Counted {
+  readonly reports: readonly CounterReport[]
+  readonly violations: ReadonlyMap<string, readonly RecentViolation[]>
+  /** Whether what no report tells of is known to be gone. */
+  readonly isComplete: boolean
 }
 
-function toCounters(status: PolicyStatus | undefined): PolicyCounters {
-  const recent = (status?.recentViolations ?? []).map((violation): RecentViolation => ({ namespace: '', ...violation }))
-  return { counts: status?.decisions ?? NOTHING, recent }
+/** The newest violations out of several lists that may tell of the same. */
+function newestOf(...lists: readonly (readonly RecentViolation[])[]): readonly RecentViolation[] {
+  const byContent = new Map(
+    lists.flat().map((violation) => [[violation.time, violation.rule, violation.kind, violation.namespace, violation.name].join('\n'), violation]),
+  )
+  return [...byContent.values()].sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0)).slice(0, RECENT)
 }
 
 /** Writes status back: at once where something changed that a person reads, counters at most once a minute a policy, five writes a second in all, nothing where nothing changed. */
@@ -78,9 +88,9 @@ export class StatusSync {
   readonly #timer: NodeJS.Timeout
   #endTimer: NodeJS.Timeout | undefined
   readonly #writtenMs = new Map<string, number>()
-  /** What earlier instances counted, as it stood when this one first saw the policy. */
-  readonly #bases = new Map<string, Base>()
-  readonly #waiverBases = new Map<string, { readonly uid: string; readonly count: number; readonly lastTime: string | undefined }>()
+  /** What each policy was when all instances that were ready had it in force. */
+  #everywhere: ReadonlyMap<string, string> = new Map()
+  #leadingSinceMs: number | undefined
 
   constructor(options: StatusSyncOptions) {
     this.#options = options
@@ -101,12 +111,19 @@ export class StatusSync {
 
   async #run(): Promise<void> {
     const ruleSet = this.#options.store.snapshot()
-    if (ruleSet === undefined || !this.#options.isLeader()) return
-    for (const state of this.#options.policies.states()) await this.#writePolicy(state)
-    for (const state of this.#options.policies.exceptions()) await this.#writeException(state)
+    if (ruleSet === undefined) return
+    this.#confirm(ruleSet)
+    this.#forgetOthers()
+    if (!this.#options.isLeader()) {
+      this.#leadingSinceMs = undefined
+      return
+    }
+    this.#leadingSinceMs ??= this.#options.now().getTime()
+    const counted = this.#count()
+    for (const state of this.#options.policies.states()) await this.#writePolicy(state, counted)
+    for (const state of this.#options.policies.exceptions()) await this.#writeException(state, counted)
     await this.#writeProfiles()
     this.#waitForEnd(ruleSet)
-    this.#options.counter.keepOnly(new Set(ruleSet.policies.map(({ identity }) => identity.name)))
   }
 
   /** Comes back when the next exception ends: that is a matter of the clock, not of an event. */
@@ -119,40 +136,66 @@ export class StatusSync {
     if (nextMs < SWEEP_MS) this.#endTimer = setTimeout(() => this.#loop.request(), nextMs)
   }
 
-  #countersOf(state: PolicyState, stored: PolicyStatus | undefined): PolicyCounters {
-    const { name = '', uid = '' } = state.object.metadata
-    let base = this.#bases.get(name)
-    if (base?.uid !== uid) {
-      base = { uid, counters: toCounters(stored) }
-      this.#bases.set(name, base)
-    }
-    const own = this.#options.counter.countersOf(name)
-    return { counts: sum(base.counters.counts, own.counts), recent: [...own.recent, ...base.counters.recent].slice(0, RECENT) }
+  /** Takes note of what all instances have in force; what they had once, they have until it changes. */
+  #confirm({ revision, policies }: RuleSet): void {
+    const { ready, atRevision } = this.#options.replicas.count(revision)
+    if (ready === atRevision) this.#everywhere = new Map(policies.map((policy) => [policy.identity.name, levelStateOf(policy)]))
   }
 
-  async #writePolicy(state: PolicyState): Promise<void> {
-    const { policies, store, isRegistered, fieldIssues, contextProblems, scan, now } = this.#options
+  /** Drops what was counted of policies and exceptions that are gone. */
+  #forgetOthers(): void {
+    const { counter, policies } = this.#options
+    const exceptions = policies.exceptions().map(({ object: { metadata } }) => `${metadata.namespace ?? ''}/${metadata.name ?? ''}`)
+    counter.keepOnly(new Set(policies.states().map(({ object }) => object.metadata.name ?? '')), new Set(exceptions))
+  }
+
+  #count(): Counted {
+    const { counter, replicas, now } = this.#options
+    const peers = replicas.peers()
+    const violations = new Map<string, RecentViolation[]>()
+    for (const [policy, violation] of peers.flatMap((peer) => peer.violations)) violations.set(policy, [...(violations.get(policy) ?? []), violation])
+    return {
+      reports: [counter.report(), ...replicas.inherited(), ...peers.flatMap(({ reports }) => reports)],
+      violations,
+      isComplete: now().getTime() - (this.#leadingSinceMs ?? 0) > SETTLED_MS,
+    }
+  }
+
+  #countersOf(name: string, stored: PolicyStatus | undefined, { reports, violations, isComplete }: Counted): SummedCounters {
+    const before = { counts: stored?.decisions === undefined ? [] : toVector(stored.decisions), counted: stored?.counted ?? [] }
+    const { counts, counted } = addIncreases(
+      before,
+      reports.flatMap(({ policies }) => policies.get(name) ?? []),
+      isComplete,
+    )
+    const earlier = (stored?.recentViolations ?? []).map((violation): RecentViolation => ({ namespace: '', ...violation }))
+    return { counts: fromVector(counts), counted, recent: newestOf(this.#options.counter.countersOf(name).recent, violations.get(name) ?? [], earlier) }
+  }
+
+  async #writePolicy(state: PolicyState, counted: Counted): Promise<void> {
+    const { policies, store, isRegistered, fieldIssues, contextProblems, exceptionUse, scan, replicas, now } = this.#options
     const { name = '' } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.current(name)
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== state.object.metadata.generation) return
     const stored = readPolicyStatus(current['status'])
-    const counters = this.#countersOf(state, stored)
-    const exceptions = policies.exceptions()
-    const useOf = this.#options.exceptionUse ?? (() => undefined)
-    const exceptionUse = { useOf, lastTimeOf: (id: string) => this.#waiversBy(id).lastTime }
-    const wanted = toPolicyStatus(state, stored, {
+    const counters = this.#countersOf(name, stored, counted)
+    const isEverywhere = (policy: EnforcedPolicy): boolean => this.#everywhere.get(policy.identity.name) === levelStateOf(policy)
+    const context = {
       ruleSet,
       isRegistered,
+      isEverywhere,
+      replicas: replicas.count(ruleSet.revision),
       isHeld: policies.isHeld,
       fieldIssues,
       contextProblems,
       counters,
-      exceptions,
-      exceptionUse,
+      exceptions: policies.exceptions(),
+      exceptionUse: { useOf: exceptionUse ?? (() => undefined), lastTimeOf: (id: string) => this.#waivedLast(id, counted) },
       scan: scan(),
       now: now(),
-    })
+    }
+    const wanted = toPolicyStatus(state, stored, context)
     if (stored !== undefined && isEqualJson(stored, wanted)) return
     if (stored !== undefined && differsOnlyInCounters(stored, wanted)) {
       const waitMs = COUNTERS_EVERY_MS - (now().getTime() - (this.#writtenMs.get(name) ?? 0))
@@ -167,7 +210,7 @@ export class StatusSync {
     for (const { type, status, reason, message } of after) {
       if (before.find((condition) => condition.type === type)?.status === status) continue
       // A policy that has just been made is not worth a word until it is in force.
-      if (status !== 'True' && SILENT_REASONS.has(reason)) continue
+      if (status !== 'True' && QUIET_REASONS.has(reason)) continue
       const [firstLine = ''] = message.split('\n')
       this.#options.events.write({
         regarding: object,
@@ -179,28 +222,36 @@ export class StatusSync {
     }
   }
 
-  async #writeException(state: ExceptionState): Promise<void> {
-    const { policies, store, now } = this.#options
-    const { name = '', namespace = '', uid = '', generation } = state.object.metadata
+  /** When an exception waived something last, as far as any instance knows. */
+  #waivedLast(id: string, { reports }: Counted): string | undefined {
+    const [namespace = '', name = ''] = id.split('/')
+    const stored = readPolicyExceptionStatus(this.#options.policies.currentException(name, namespace)?.['status'])
+    const times = [stored?.waived?.lastTime, ...reports.flatMap(({ waivers }) => waivers.get(id) ?? []).map((one) => one.lastTime)]
+    return times
+      .filter((time) => time !== undefined)
+      .sort()
+      .at(-1)
+  }
+
+  async #writeException(state: ExceptionState, counted: Counted): Promise<void> {
+    const { policies, store, exceptionUse, now } = this.#options
+    const { name = '', namespace = '', generation } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.currentException(name, namespace)
     if (ruleSet === undefined || current === undefined || current.metadata.generation !== generation) return
     const stored = readPolicyExceptionStatus(current['status'])
     const id = `${namespace}/${name}`
-    if (this.#waiverBases.get(id)?.uid !== uid) this.#waiverBases.set(id, { uid, count: stored?.waived?.count ?? 0, lastTime: stored?.waived?.lastTime })
-    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers: this.#waiversBy(id), now: now(), use: this.#options.exceptionUse?.(id) })
+    const series = counted.reports.flatMap(({ waivers: byException }) => byException.get(id) ?? [])
+    const sum = addIncreases({ counts: [stored?.waived?.count ?? 0], counted: stored?.counted ?? [] }, series, counted.isComplete)
+    const waivers = { count: sum.counts[0] ?? 0, lastTime: this.#waivedLast(id, counted), counted: sum.counted }
+    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers, now: now(), use: exceptionUse?.(id) })
     if (isEqualJson(stored, wanted)) return
-    const isCountersOnly = stored !== undefined && isEqualJson({ ...stored, waived: undefined }, { ...wanted, waived: undefined })
+    const isCountersOnly =
+      stored !== undefined && isEqualJson({ ...stored, waived: undefined, counted: undefined }, { ...wanted, waived: undefined, counted: undefined })
     if (isCountersOnly && now().getTime() - (this.#writtenMs.get(id) ?? 0) < COUNTERS_EVERY_MS) return
     await this.#write('policyexceptions', 'PolicyException', current, wanted)
     this.#writtenMs.set(id, now().getTime())
     this.#tell(current, stored?.conditions ?? [], wanted.conditions ?? [])
-  }
-
-  #waiversBy(exception: string): WaiverCount {
-    const base = this.#waiverBases.get(exception)
-    const own = this.#options.counter.waiversBy(exception)
-    return { count: (base?.count ?? 0) + own.count, lastTime: own.lastTime ?? base?.lastTime }
   }
 
   async #writeProfiles(): Promise<void> {

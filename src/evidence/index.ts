@@ -1,5 +1,25 @@
 export { type CorrectionRecord, toCorrectionRecord } from './correction-record.ts'
-export { DecisionCounter, type DecisionCounts, type DecisionSubject, type PolicyCounters, type RecentViolation, type WaiverCount } from './decision-counts.ts'
+export {
+  addIncreases,
+  type CountedSeries,
+  type CountedSum,
+  type CounterReport,
+  isEmptyReport,
+  readJsonText,
+  readReport,
+  toReportJson,
+} from './counter-report.ts'
+export {
+  DecisionCounter,
+  type DecisionCounts,
+  type DecisionSubject,
+  fromVector,
+  type PolicyCounters,
+  type RecentViolation,
+  readViolation,
+  toVector,
+  type WaiverCount,
+} from './decision-counts.ts'
 export { type DecisionRecord, type OutcomeRecord, toDecisionRecord } from './decision-record.ts'
 export { csvHeader, toCell, toCsv } from './export/csv.ts'
 export { type ControlId, type ExportedDecision, type PolicyDescription, readDecision, readDescriptions } from './export/exported-record.ts'

@@ -19,6 +19,7 @@ import {
   PolicySync,
   type RegistrationOptions,
   RegistrationSync,
+  ReplicaSync,
   type ScanState,
   SchemaSync,
   ShrinkGuard,
@@ -67,12 +68,14 @@ export class BylawOperator {
   readonly #watching: WatchingOperator
   readonly #cluster: KubeCluster
   readonly #metrics = new Metrics()
-  readonly #counter = new DecisionCounter()
+  readonly #instance = randomBytes(4).toString('hex')
+  readonly #counter = new DecisionCounter(this.#instance)
   readonly #store = new RuleSetStore()
   readonly #stops: (() => Promise<void> | void)[] = []
   #kubernetesMinor: number | undefined
   #certificateEndMs = 0
   #isListening = false
+  #isRegistrationDue: () => boolean = () => true
   #isStopping = false
   readonly #decisionPrefix = randomBytes(4).toString('hex')
   #decisions = 0
@@ -142,7 +145,10 @@ export class BylawOperator {
       now,
       onDrift: () => this.#metrics.cluster.recordDrift(),
       onTrust: () => certificates.request(),
-      onRegistered: () => status.request(),
+      onRegistered: () => {
+        replicas.request()
+        status.request()
+      },
     }
     const registrations = new RegistrationSync({ ...registering, type: 'Validating', webhooks: (ruleSet) => computeWebhooks(ruleSet, registration()) })
     const stamping = new RegistrationSync({
@@ -155,7 +161,7 @@ export class BylawOperator {
       store: this.#store,
       params,
       contexts,
-      shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: () => lease.takeConfirmation(), logger }),
+      shrinkGuard: new ShrinkGuard({ now: Date.now, confirmation: () => lease.confirmation(), logger }),
       servedVersions: discovery.servedVersions,
       policySelector: this.#config.policySelector,
       workloadControllers: workloadControllersOf(this.#config),
@@ -168,6 +174,7 @@ export class BylawOperator {
         void this.#metrics.coverage.count(discovery.resources(), ruleSet)
         this.#tellBreakGlass(ruleSet, events)
         if (this.#isListening) for (const sync of [registrations, stamping]) sync.update(ruleSet)
+        replicas.request()
         status.request()
         schemas.request()
         scan.tell({ policiesInForce: ruleSet.policies.length })
@@ -199,11 +206,24 @@ export class BylawOperator {
       logger,
       onChange: () => status.request(),
     })
+    const replicas: ReplicaSync = new ReplicaSync({
+      cluster,
+      namespace: this.#namespace,
+      name: this.#name,
+      holder: this.#identity,
+      instance: this.#instance,
+      counter: this.#counter,
+      revision: () => (this.#notReadyReason() === undefined ? (this.#store.snapshot()?.revision ?? '') : ''),
+      now,
+      logger,
+      onChange: () => status.request(),
+    })
     const status: StatusSync = new StatusSync({
       cluster,
       policies,
       store: this.#store,
       counter: this.#counter,
+      replicas,
       isRegistered: (policy) => registrations.isRegistered(policy) && stamping.isRegistered(policy),
       fieldIssues: schemas.issuesOf,
       contextProblems: (policy) => contexts.problemsOf(policy),
@@ -213,6 +233,7 @@ export class BylawOperator {
       now,
       logger,
     })
+    this.#isRegistrationDue = () => !(registrations.hasLooked && stamping.hasLooked)
     const lead = (): void => {
       registrations.request()
       stamping.request()
@@ -224,13 +245,15 @@ export class BylawOperator {
       () => scan.stop(),
       () => schemas.stop(),
       () => status.stop(),
+      () => replicas.stop(),
       () => registrations.stop(),
       () => stamping.stop(),
       () => policies.stop(),
       () => certificates.stop(),
       () => this.#watching.stop(),
     )
-    lease.start()
+    await lease.start()
+    replicas.start()
     const certificate = await certificates.start((pair) => {
       server?.replaceCertificate(pair)
       this.#certificateEndMs = endOfCertificate(pair.cert)
@@ -403,7 +426,8 @@ export class BylawOperator {
   #notReadyReason(): string | undefined {
     if (this.#isStopping) return 'stopping'
     if (!this.#isListening) return 'the admission door is not open yet'
-    return this.#store.snapshot() === undefined ? 'the policies are not loaded yet' : undefined
+    if (this.#store.snapshot() === undefined) return 'the policies are not loaded yet'
+    return this.#isRegistrationDue() ? 'the registration has not been looked at yet' : undefined
   }
 
   async #serveHealth(): Promise<void> {

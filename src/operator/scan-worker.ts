@@ -2,7 +2,7 @@ import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { canonicalJson } from '../api/index.ts'
-import { ContextSync, DiscoverySync, NamespaceSync, ParamSync, PolicySync, ReportWriter, Scanner, ShrinkGuard } from '../controllers/index.ts'
+import { ContextSync, DiscoverySync, NamespaceSync, ParamSync, PolicySync, ReportWriter, Scanner } from '../controllers/index.ts'
 import type { Logger } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, KubeObjects, loadKubeConfig, WatchingOperator } from '../kube/index.ts'
 import { RuleSetStore } from '../rules/index.ts'
@@ -77,24 +77,22 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     onState: (state) => tell({ kind: 'state', state }),
   })
   const store = new RuleSetStore()
-  let size = 0
   const policies: PolicySync = new PolicySync({
     cluster,
     store,
     params,
     contexts,
-    shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: async () => policiesInForce === size, logger }),
+    // What the admission path holds back is held back here too.
+    shrinkGuard: { mayReplace: async (_previous, size) => size * 2 >= policiesInForce },
     servedVersions: discovery.servedVersions,
     policySelector: config.policySelector,
     workloadControllers: workloadControllersOf(config),
     approvalKey: () => approvalKey,
     ownNamespace: namespace,
     logger,
-    onRuleSet: (ruleSet) => {
-      size = policies.states().filter(({ compiled }) => compiled !== undefined).length
-      scanner.update(ruleSet)
-    },
+    onRuleSet: (ruleSet) => scanner.update(ruleSet),
   })
+  parentPort?.on('message', () => policies.request())
   scanner.start()
 }
 

@@ -73,7 +73,7 @@ beforeEach(() => {
       () => ({ ...configMaps, resource: 'context' }),
       () => sync.request(),
     ),
-    shrinkGuard: new ShrinkGuard({ now: Date.now, isConfirmed: async () => false, logger }),
+    shrinkGuard: new ShrinkGuard({ now: Date.now, confirmation: async () => '', logger }),
     servedVersions: () => undefined,
     policySelector: undefined,
     workloadControllers: [],

@@ -6,18 +6,14 @@ import { policy, ruleSet } from '../doors/build.ts'
 const [ONE] = ruleSet([policy('p')]).policies
 const ofSize = (size: number): RuleSet => ({ ...ruleSet([]), policies: ONE === undefined ? [] : Array.from({ length: size }, () => ONE) })
 
-/** A guard with a clock in seconds and a confirmation that can be given once. */
+/** A guard with a clock in seconds and confirmations. */
 function watched() {
   const errors: string[] = []
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => void errors.push(message) }
   const state = { nowSeconds: 0, inForce: undefined as RuleSet | undefined, confirmations: 0 }
   const guard = new ShrinkGuard({
     now: () => state.nowSeconds * 1000,
-    isConfirmed: async () => {
-      const isConfirmed = state.confirmations > 0
-      state.confirmations = 0
-      return isConfirmed
-    },
+    confirmation: async () => (state.confirmations === 0 ? '' : String(state.confirmations)),
     logger: log,
   })
   /** Offers a set of a size some seconds later; what may be taken comes into force. */
@@ -28,7 +24,7 @@ function watched() {
     return isTaken
   }
   const confirm = (): void => {
-    state.confirmations = 1
+    state.confirmations += 1
   }
   return { offer, errors, confirm }
 }

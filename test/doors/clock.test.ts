@@ -102,6 +102,7 @@ const CELLS = Object.keys(ENDS).flatMap((name) =>
 const subject: Case = {
   name: 'the clock',
   documents: documents.filter((document): document is KubernetesObject => isKubernetesObject(document)),
+  context: undefined,
   requests: CELLS.map(({ request }) => request),
 }
 

@@ -61,7 +61,7 @@ describe('the counters of a policy', () => {
   test('are forgotten with their policy', () => {
     const counter = new DecisionCounter()
     counter.record(DENIED, SUBJECT)
-    counter.keepOnly(new Set(['elsewhere']))
+    counter.keepOnly(new Set(['elsewhere']), new Set())
     expect(counter.countersOf('has-a').counts.denied).toBe(0)
   })
 })

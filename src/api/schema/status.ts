@@ -9,6 +9,16 @@ const conditions = optional(keyedList('State of the resource, one condition for 
 
 const summaryColumn = (description: string) => text(description, { min: 0, max: 2048 })
 
+const counted = optional(
+  list(
+    'How much of what each instance of Bylaw counted is in the sums. It is for Bylaw alone, so that no count is lost or doubled when another instance leads.',
+    text('An instance and its counts.', { max: 256 }),
+    {
+      max: 64,
+    },
+  ),
+)
+
 /** The schema of a Policy's status. */
 export const policyStatusSchema = object('What became of the policy. It is written by Bylaw; no decision reads it.', {
   observedGeneration,
@@ -60,6 +70,7 @@ export const policyStatusSchema = object('What became of the policy. It is writt
       errors: count('Requests for which the policy could not be evaluated.'),
     }),
   ),
+  counted,
   recentViolations: optional(
     list(
       'The last violations.',
@@ -119,6 +130,7 @@ export const policyExceptionStatusSchema = object('What became of the exception.
       lastTime: optional(time('When it waived a violation last.')),
     }),
   ),
+  counted,
   unusedSince: optional(time('Since when it waived nothing. It is not there until every object has been looked at.')),
   wouldPassNow: optional(flag('Whether all objects that it is for meet the policies now, so that it can go.')),
   summary: optional(

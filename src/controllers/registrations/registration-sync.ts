@@ -2,6 +2,7 @@ import { isEqualJson, isRecord, type KubernetesObject, OperationalError } from '
 import type { Logger } from '../../evidence/index.ts'
 import type { EnforcedPolicy, RuleSet } from '../../rules/index.ts'
 import type { Cluster, ObjectAddress, ObjectCache } from '../cluster.ts'
+import { levelStateOf } from '../level-state.ts'
 import { Loop } from '../loop.ts'
 import type { Webhook } from './compute.ts'
 
@@ -23,14 +24,11 @@ export interface RegistrationSyncOptions {
   readonly onDrift: () => void
   /** Called when the trusted certificates were seen to be others than before. */
   readonly onTrust: () => void
-  /** Called when the registration has been read back as it has to be. */
+  /** Called when the registration has been looked at for the first time, and whenever it has been read back as it has to be. */
   readonly onRegistered: () => void
 }
 
 const SETTLE_MS = 20
-
-const stateOf = ({ revision, levels }: EnforcedPolicy): string =>
-  [revision, ...[...levels.byEnvironment].map(([name, { level }]) => `${name}=${level}`)].join(' ')
 
 /** The bundle of certificates that all entries have, PEM; empty where they differ or there are none. */
 function commonBundle(webhooks: unknown): string {
@@ -51,6 +49,7 @@ export class RegistrationSync {
   #ruleSet: RuleSet | undefined
   #written: readonly Webhook[] | undefined
   #registeredRevision: string | undefined
+  #hasLooked = false
   /** What each policy was when a registration for it was read back. */
   #registered: ReadonlyMap<string, string> = new Map()
   /** The certificates that all entries were last seen to trust, and since when. */
@@ -67,7 +66,12 @@ export class RegistrationSync {
 
   /** Whether the API server has been read back to call for this policy at the levels that it has now. */
   isRegistered(policy: EnforcedPolicy): boolean {
-    return this.#registered.get(policy.identity.name) === stateOf(policy)
+    return this.#registered.get(policy.identity.name) === levelStateOf(policy)
+  }
+
+  /** Whether the registration has been looked at for a rule set, and brought up to it where that is ours to do and could be done. */
+  get hasLooked(): boolean {
+    return this.#hasLooked
   }
 
   /** For how long the API server has been seen to trust a certificate in every entry; undefined where it does not. */
@@ -92,8 +96,18 @@ export class RegistrationSync {
   }
 
   async #run(): Promise<void> {
-    const ruleSet = this.#ruleSet
-    if (ruleSet === undefined) return
+    if (this.#ruleSet === undefined) return
+    try {
+      await this.#bringUpTo(this.#ruleSet)
+    } finally {
+      if (!this.#hasLooked) {
+        this.#hasLooked = true
+        this.#options.onRegistered()
+      }
+    }
+  }
+
+  async #bringUpTo(ruleSet: RuleSet): Promise<void> {
     const { cluster, webhooks, refresh, isLeader, logger } = this.#options
     const stored = await cluster.find(this.#address)
     this.#observe(stored)
@@ -127,7 +141,7 @@ export class RegistrationSync {
 
   /** Forgets what was registered and is about to be written over: should the write not be confirmed, and the policy become again what it was, nobody knows which of both is there. */
   #keepCommon({ policies }: RuleSet): void {
-    const next = new Map(policies.map((policy) => [policy.identity.name, stateOf(policy)]))
+    const next = new Map(policies.map((policy) => [policy.identity.name, levelStateOf(policy)]))
     const kept = [...this.#registered].filter(([name, state]) => next.get(name) === state)
     if (kept.length < this.#registered.size) this.#registeredRevision = undefined
     this.#registered = new Map(kept)
@@ -136,7 +150,7 @@ export class RegistrationSync {
   #confirm({ revision, policies }: RuleSet): void {
     if (this.#registeredRevision === revision) return
     this.#registeredRevision = revision
-    this.#registered = new Map(policies.map((policy) => [policy.identity.name, stateOf(policy)]))
+    this.#registered = new Map(policies.map((policy) => [policy.identity.name, levelStateOf(policy)]))
     this.#options.onRegistered()
   }
 
