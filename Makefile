@@ -23,12 +23,12 @@ setup: $(INSTALLED) ## install packages, and find or build a control plane (once
 oracle: $(INSTALLED)
 	@$(NODE) test/oracle/build.ts
 
-generate: $(INSTALLED) ## write what is generated: crds/, the reference, the PrometheusRule
+generate: $(INSTALLED) ## write what is generated: crds/, the reference, manifests/reports, the PrometheusRule
 	@npm run -s generate
 
 verify: generate ## fail if anything generated is stale
-	@git diff --exit-code --stat -- crds config/reference manifests/monitoring || { echo 'generated files are stale: run `make generate` and commit'; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard -- crds config/reference manifests/monitoring)" || { echo 'generated files are not committed'; exit 1; }
+	@git diff --exit-code --stat -- crds config/reference manifests/reports manifests/monitoring || { echo 'generated files are stale: run `make generate` and commit'; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard -- crds config/reference manifests/reports manifests/monitoring)" || { echo 'generated files are not committed'; exit 1; }
 
 fmt: $(INSTALLED) ## format the code
 	@npm run -s format
@@ -57,7 +57,7 @@ test: setup oracle types lint verify ## types, lint, verify, and all tests
 
 check: fmt test ## format, then everything that `test` does
 
-bench: setup oracle ## measure, side by side, what the documentation claims; BENCH=admission or BENCH=cel measures one thing
+bench: setup oracle ## measure, side by side, what the documentation claims; BENCH=admission, BENCH=cel or BENCH=scan measures one thing
 	@npm run -s build
 	@$(NODE) --expose-gc test/bench/run.ts $(BENCH)
 

@@ -24,15 +24,12 @@ export { type Replica, ReplicaSync, type ReplicaSyncOptions } from './replica-sy
 export {
   judgeObject,
   type ObjectSource,
-  type PolicyScan,
   planScan,
   ReportWriter,
-  type ScanFigures,
   type ScanGap,
   Scanner,
   type ScannerOptions,
   type ScanPlan,
-  type ScanState,
   type ScanTarget,
 } from './scan/index.ts'
 export { SchemaSync, type SchemaSyncOptions } from './schema-sync.ts'

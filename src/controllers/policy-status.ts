@@ -1,12 +1,11 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
 import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
 import { idempotenceIssues } from '../decide/index.ts'
-import type { ExceptionLifetime, PolicyCounters, WaiverCount } from '../evidence/index.ts'
+import type { ExceptionLifetime, PolicyCounters, ScanState, WaiverCount } from '../evidence/index.ts'
 import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
 import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
 import { type CountContext, countExceptions, type ExceptionUse, unusedSince } from './exception-counts.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
-import type { ScanState } from './scan/index.ts'
 import { scannedStatus } from './scanned-status.ts'
 
 /** What the status of a policy tells besides the policy itself. */

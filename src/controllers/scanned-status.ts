@@ -1,6 +1,6 @@
 import { isEqualJson, type PolicyStatus } from '../api/index.ts'
+import type { ScanState } from '../evidence/index.ts'
 import type { ConditionDraft } from './policy-status.ts'
-import type { ScanState } from './scan/index.ts'
 
 interface ScannedStatus {
   /** None where another has to be kept. */

@@ -9,7 +9,16 @@ import {
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from '../api/index.ts'
-import { addIncreases, type CounterReport, type DecisionCounter, fromVector, type Logger, type RecentViolation, toVector } from '../evidence/index.ts'
+import {
+  addIncreases,
+  type CounterReport,
+  type DecisionCounter,
+  fromVector,
+  type Logger,
+  type RecentViolation,
+  type ScanState,
+  toVector,
+} from '../evidence/index.ts'
 import type { CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
@@ -19,7 +28,6 @@ import { Loop } from './loop.ts'
 import { differsOnlyInCounters, type SummedCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
 import type { ExceptionState, PolicyState, PolicySync } from './policy-sync.ts'
 import type { ReplicaSync } from './replica-sync.ts'
-import type { ScanState } from './scan/index.ts'
 
 export interface StatusSyncOptions {
   readonly cluster: Cluster

@@ -20,12 +20,11 @@ import {
   type RegistrationOptions,
   RegistrationSync,
   ReplicaSync,
-  type ScanState,
   SchemaSync,
   ShrinkGuard,
   StatusSync,
 } from '../controllers/index.ts'
-import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger } from '../evidence/index.ts'
+import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger, type ScanState } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
 import { findForReader, startDecisionLog } from './decision-log.ts'
@@ -192,10 +191,13 @@ export class BylawOperator {
       logger,
       onState: (state) => {
         this.#scanState = state
+        this.#metrics.scan.record(state)
         status.request()
       },
       onCrash: () => {
         this.#scanState = 'stopped'
+        this.#metrics.scan.record(undefined)
+        this.#metrics.scan.recordRestart()
         status.request()
       },
     })
@@ -314,6 +316,7 @@ export class BylawOperator {
   async #scanWhile(isLeading: boolean, scan: ScanThread): Promise<void> {
     if (isLeading && this.#config.scan.enabled && !this.#isStopping) scan.start()
     else {
+      if (this.#scanState !== undefined) this.#metrics.scan.record(undefined)
       this.#scanState = undefined
       await scan.stop()
     }

@@ -1,6 +1,6 @@
 import type { Config } from '../api/index.ts'
 import type { OperatorFlags } from '../cli/index.ts'
-import type { ScanState } from '../controllers/index.ts'
+import type { ScanState } from '../evidence/index.ts'
 
 /** What the thread of the scan is started with. */
 export interface ScanThreadData {

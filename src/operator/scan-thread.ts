@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { ScanState } from '../controllers/index.ts'
-import type { Logger } from '../evidence/index.ts'
+import type { Logger, ScanState } from '../evidence/index.ts'
 import type { FromScan, ScanThreadData, ToScan } from './scan-messages.ts'
 
 export interface ScanThreadOptions {

@@ -59,10 +59,16 @@ export class ReportWriter {
   }
 
   /** Makes the definitions of reports that nobody has brought; those of others are left as they are. */
-  async define(): Promise<void> {
+  async #define(): Promise<void> {
     for (const definition of REPORT_DEFINITIONS) {
       if ((await this.#options.find(`${DEFINITIONS}/${definition.metadata.name ?? ''}`)) !== undefined) continue
-      await this.#options.create(DEFINITIONS, definition)
+      try {
+        await this.#options.create(DEFINITIONS, definition)
+      } catch (error) {
+        if (error instanceof OperationalError && error.code === 'KubeConflict') continue
+        const message = `the cluster has no PolicyReports: apply \`manifests/reports\` (${error instanceof Error ? error.message : String(error)})`
+        throw new OperationalError('KubeForbidden', message, { isRetryable: true, cause: error })
+      }
       this.#options.logger.info('definition of reports made', { name: definition.metadata.name })
     }
   }
@@ -73,8 +79,9 @@ export class ReportWriter {
     try {
       for (const resource of ['policyreports', 'clusterpolicyreports']) await this.#loadAll(resource, found)
     } catch (error) {
-      if (error instanceof OperationalError && error.code === 'KubeNotFound') await this.define()
-      throw error
+      if (!(error instanceof OperationalError && error.code === 'KubeNotFound')) throw error
+      await this.#define()
+      throw new OperationalError('KubeUnavailable', 'reports are not served yet', { isRetryable: true, cause: error })
     }
     const before = this.#stored
     this.#stored = found

@@ -1,6 +1,6 @@
+import type { PolicyScan, ScannedState } from '../../evidence/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
 import type { ScanGap, ScanPlan } from './plan.ts'
-import type { PolicyScan, ScannedState } from './state.ts'
 import type { PolicyTally } from './store.ts'
 import type { TargetScan, TargetState } from './target-scan.ts'
 

@@ -7,6 +7,7 @@ import { ClusterMetrics } from './cluster-metrics.ts'
 import { CoverageMetrics } from './coverage-metrics.ts'
 import { PolicyMetrics } from './policy-metrics.ts'
 import { RuleSetMetrics } from './rule-set-metrics.ts'
+import { ScanMetrics } from './scan-metrics.ts'
 import { Families } from './series.ts'
 
 /** Gauges of the library that are named as if they were counters, which Prometheus' own check refuses. */
@@ -20,6 +21,7 @@ export class Metrics {
   readonly admission = new AdmissionMetrics(this.#families)
   readonly policies = new PolicyMetrics(this.#families)
   readonly coverage = new CoverageMetrics(this.#families)
+  readonly scan = new ScanMetrics(this.#families)
   readonly ruleSet: RuleSetMetrics
   readonly cluster = new ClusterMetrics(this.#families)
   readonly #nowMs: () => number
@@ -45,6 +47,7 @@ export class Metrics {
   recordRuleSet(ruleSet: RuleSet): void {
     this.ruleSet.record(ruleSet, this.#nowMs())
     this.policies.recordRuleSet(ruleSet)
+    this.scan.recordRuleSet(ruleSet)
   }
 
   /** The exposition text and its content type. Reviews get their turn between two families. */

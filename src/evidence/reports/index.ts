@@ -14,3 +14,4 @@ export {
   toReports,
   withTimes,
 } from './policy-report.ts'
+export type { PolicyScan, ScanFigures, ScannedState, ScanState } from './scan-state.ts'
