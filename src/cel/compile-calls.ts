@@ -3,7 +3,7 @@ import type { CallExpr, Expr } from './ast.ts'
 import { type Code, type CompileContext, constantCode, type Evaluator, type Scope } from './compile-context.ts'
 import { CostBudget } from './cost.ts'
 import { CelError, noOverload } from './failure.ts'
-import { FOLDED_CONVERSIONS } from './lib-conversions.ts'
+import { FOLDED_CONVERSIONS, sizeOf } from './lib-conversions.ts'
 import { abortUnlessList, LIST_COST, selfComparisonCost } from './lib-lists.ts'
 import { findFunction } from './library.ts'
 import type { Implementation, LibraryEntry } from './library-entry.ts'
@@ -20,6 +20,7 @@ export function compileCall(context: CompileContext, expr: CallExpr, scope: Scop
   return (
     (isMember ? compileAlternative(name, codes) : undefined) ??
     compilePattern(context, expr, name, codes) ??
+    compileSize(name, codes) ??
     (isMember ? compileTextTest(name, codes) : undefined) ??
     compileFunction(context, expr, { name, isMember }, operands, codes)
   )
@@ -56,6 +57,13 @@ function compileAlternative(name: string, [optional, other]: readonly Code[]): C
     return value
   }
   return { run, cost: optional.cost }
+}
+
+// `size` of a text or a list, which needs no look at what it could be otherwise.
+function compileSize(name: string, [operand, ...more]: readonly Code[]): Code | undefined {
+  if (name !== 'size' || operand === undefined || more.length > 0) return undefined
+  const { run, cost } = operand
+  return { run: (frame) => sizeOf(run(frame)), cost: cost + 1 }
 }
 
 // A constant pattern is compiled with the expression, and a wrong one is a mistake of its author.

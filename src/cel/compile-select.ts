@@ -50,30 +50,50 @@ export function compileSelect(context: CompileContext, expr: SelectExpr, scope: 
     // `authorizer.requestResource` is one name; only what a policy declares are fields.
     return POLICY_VARIABLE.test(resolution.name) ? compileVariable(code, expr) : code
   }
+  if (isOptionalChain(expr)) return optionalSelect(context, expr, scope)
   const chain = compileChain(context, expr, scope)
   if (chain !== undefined) return chain
   const operand = context.compile(expr.operand, scope)
   const { field } = expr
   const cost = operand.cost + stepCost(expr.operand)
-  if (expr.optional || isOptionalChain(expr.operand)) return optionalSelect(operand, expr, cost)
   return { run: (frame) => select(operand.run(frame), field), cost }
 }
 
-/** A step from what is there, or from what is in an optional: `a.?b`, and `a.?b.c`. */
-function optionalSelect(operand: Code, { field, optional }: SelectExpr, cost: number): Code {
-  const isPlain = isPlainName(field)
-  const { held, run } = operand
-  const step = (value: CelValue): CelValue | undefined => {
-    const found = isPlain && hasFields(value) ? value[field] : undefined
-    return found !== undefined || (isPlain && isJsonObject(value)) ? found : heldIn(selectOptional(value, field))
+/** The steps of `a.?b.?c.d` from `a` on, in one go; what is found is charged for. */
+function optionalSelect(context: CompileContext, expr: SelectExpr, scope: Scope | undefined): Code {
+  const fields: string[] = []
+  let base: Expr = expr
+  for (; base.kind === 'select' && isOptionalChain(base) && context.checked.resolved.get(base)?.kind !== 'variable'; base = base.operand)
+    fields.unshift(base.field)
+  const { held, run, cost } = context.compile(base, scope)
+  const steps = fields.map(optionalStep)
+  const [first] = steps
+  const start = held ?? run
+  // A step from nothing leads nowhere and costs nothing; an error passes through all steps, which cost as if they were there.
+  const walked = (frame: Frame): CelValue | undefined => {
+    let value: CelValue | undefined = start(frame)
+    let position = 0
+    for (; position < steps.length && value !== undefined; position++) value = steps[position]?.(value)
+    if (position > 0) frame.budget.charge(value === undefined ? position - 1 : position)
+    return value
   }
-  // A step from nothing leads nowhere; from a value that should be an optional, `select` has the error.
-  if (held !== undefined) return optionalCode((frame) => afterHeld(held(frame), step), cost)
-  return optionalCode((frame) => (optional ? step(run(frame)) : heldIn(select(run(frame), field))), cost)
+  const stepped = (frame: Frame): CelValue | undefined => {
+    const from = start(frame)
+    const value = from === undefined ? undefined : first?.(from)
+    if (value !== undefined) frame.budget.charge(1)
+    return value
+  }
+  return optionalCode(steps.length === 1 ? stepped : walked, cost + stepCost(base) - 1)
 }
 
-const afterHeld = (value: CelValue | undefined, step: (value: CelValue) => CelValue | undefined): CelValue | undefined =>
-  value === undefined || value instanceof CelError ? value : step(value)
+/** One step to a field, from a value or from what is in an optional. */
+function optionalStep(field: string): (value: CelValue) => CelValue | undefined {
+  if (!isPlainName(field)) return (value) => heldIn(selectOptional(value, field))
+  return (value) => {
+    const found = hasFields(value) ? value[field] : undefined
+    return found !== undefined || isJsonObject(value) ? found : heldIn(selectOptional(value, field))
+  }
+}
 
 const heldIn = (value: CelValue): CelValue | undefined => (value instanceof Optional ? value.$value : value)
 
@@ -91,19 +111,14 @@ function compileVariable({ run, cost }: Code, { optional }: SelectExpr): Code {
   return { run: read, cost }
 }
 
-// A step to something that is not there costs nothing.
-function optionalCode(step: (frame: Frame) => CelValue | undefined, cost: number): Code {
-  const held = (frame: Frame): CelValue | undefined => {
-    const value = step(frame)
-    if (value !== undefined) frame.budget.charge(1)
-    return value
-  }
+/** Code that gives an optional, which is not made where only what is in it is asked for. */
+function optionalCode(held: (frame: Frame) => CelValue | undefined, cost: number): Code {
   const run: Evaluator = (frame) => {
     const value = held(frame)
     if (value === undefined) return NONE
     return value instanceof CelError ? value : new Optional(value)
   }
-  return { run, held, cost: cost - 1 }
+  return { run, held, cost }
 }
 
 // A chain that starts with anything but a name, or a choice between values, costs one more.
@@ -120,13 +135,18 @@ function isOptionalChain(expr: Expr): boolean {
 /** `a[?b]`, and `a.?b[c]`. */
 function optionalIndex({ held, run }: Code, key: Code, { optional }: IndexExpr, cost: number): Code {
   const step = optional ? indexOptional : index
-  if (held === undefined) return optionalCode((frame) => heldIn(step(run(frame), key.run(frame))), cost)
   const read = (frame: Frame): CelValue | undefined => {
-    const value = held(frame)
+    if (held === undefined) return heldIn(step(run(frame), key.run(frame)))
+    const from = held(frame)
     const at = key.run(frame)
-    return afterHeld(value, (there) => heldIn(indexOptional(there, at)))
+    return from === undefined ? undefined : heldIn(indexOptional(from, at))
   }
-  return optionalCode(read, cost)
+  const charged = (frame: Frame): CelValue | undefined => {
+    const value = read(frame)
+    if (value !== undefined) frame.budget.charge(1)
+    return value
+  }
+  return optionalCode(charged, cost - 1)
 }
 
 /** `operand[key]` and `operand[?key]`. */

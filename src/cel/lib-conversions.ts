@@ -134,7 +134,7 @@ function convertToDuration(value: CelValue): CelValue {
 }
 
 /** `size(value)`. */
-function sizeOf(value: CelValue): CelValue {
+export function sizeOf(value: CelValue): CelValue {
   if (typeof value === 'string') return codePointCount(value)
   if (isList(value) || isBytes(value)) return value.length
   return isMap(value) ? mapSize(value) : noOverload('size', value)

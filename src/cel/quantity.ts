@@ -15,6 +15,8 @@ const MAX_INT64 = 9223372036854775807n
 const MIN_INT64 = -9223372036854775808n
 const fitsInt64 = (value: bigint): boolean => value >= MIN_INT64 && value <= MAX_INT64
 const power = (exponent: number): bigint => 10n ** BigInt(exponent)
+/** Powers of ten that a double holds exactly. */
+const POWERS: readonly number[] = Array.from({ length: 16 }, (_, exponent) => 10 ** exponent)
 const magnitude = (value: bigint): bigint => (value < 0n ? -value : value)
 
 /** A Kubernetes quantity such as `500m` or `1Gi`: exact, with the accidents of the two ways Kubernetes holds one. */
@@ -162,8 +164,8 @@ function aligned(a: Amount, b: Amount): readonly [bigint, bigint, number] {
 export function compareQuantities(a: Quantity, b: Quantity): number {
   if (a.$plain !== undefined && b.$plain !== undefined) {
     const difference = a.$plain.exponent - b.$plain.exponent
-    const x = difference > 0 ? a.$plain.units * 10 ** difference : a.$plain.units
-    const y = difference < 0 ? b.$plain.units * 10 ** -difference : b.$plain.units
+    const x = difference > 0 ? a.$plain.units * (POWERS[difference] ?? Number.NaN) : a.$plain.units
+    const y = difference < 0 ? b.$plain.units * (POWERS[-difference] ?? Number.NaN) : b.$plain.units
     if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return x < y ? -1 : Number(x > y)
   }
   const [x, y] = aligned(a.$amount, b.$amount)
