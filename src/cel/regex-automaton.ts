@@ -16,16 +16,16 @@ const NEWLINE = 10
 const REFUSED = 0
 const ACCEPTED = 1
 
-const MAX_STATES = 256
+const MAX_STATES = 128
 const MAX_CLASSES = 64
 /** Steps of the program looked at, over all states made: a pattern that needs more is left to the library. */
-const MAX_WORK = 100_000
+const MAX_WORK = 20_000
 
 const isWord = (rune: number): boolean => (rune >= 48 && rune <= 57) || (rune >= 65 && rune <= 90) || rune === 95 || (rune >= 97 && rune <= 122)
 
 /**
  * Tells whether a regular expression matches somewhere in a text, reading each character once. A state is a set of places in the program,
- * and is made when a text first leads to it. Where there would be too many, it gives up for good.
+ * and is made when a text first leads to it. Where there would be too many, it gives up for good, and its maker lets it go.
  */
 export class RegexAutomaton {
   readonly #program: RegexProgram

@@ -52,13 +52,18 @@ function isRaw(value: unknown): value is RawInstruction {
   return typeof value.op === 'number' && typeof value.out === 'number' && typeof value.arg === 'number' && value.runes instanceof Int32Array
 }
 
-/** Reads the steps that the library compiled a pattern to; `undefined` where there is one whose meaning is not known here. */
+// Bounds of ranges in all steps: a class such as `\pL` has a thousand, and makes more classes than are kept apart.
+const MAX_BOUNDS = 1_000
+
+/** Reads the steps that the library compiled a pattern to; `undefined` where there is one whose meaning is not known here, or too much to it. */
 export function readProgram(program: RE2JS): RegexProgram | undefined {
   const { inst, start }: { readonly inst: readonly unknown[]; readonly start: number } = program.re2().prog
   const instructions: Instruction[] = []
+  let bounds = 0
   for (const raw of inst) {
     const read = isRaw(raw) ? readInstruction(raw) : undefined
-    if (read === undefined) return undefined
+    if (read?.kind === 'rune') bounds += read.runes.length
+    if (read === undefined || bounds > MAX_BOUNDS) return undefined
     instructions.push(read)
   }
   return { instructions, start }

@@ -23,7 +23,10 @@ export class Regex {
   /** Whether it matches somewhere in a text. */
   test(text: string): boolean {
     if (this.#automaton === undefined) this.#automaton = this.#makeAutomaton()
-    return this.#automaton?.test(text) ?? this.program.test(text)
+    const verdict = this.#automaton?.test(text)
+    if (verdict !== undefined) return verdict
+    this.#automaton = null
+    return this.program.test(text)
   }
 
   #makeAutomaton(): RegexAutomaton | null {
