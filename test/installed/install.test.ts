@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { parseYamlDocuments } from '../../src/api/index.ts'
 import { at, configMap, everywhere, listAt, on, pod, policyOf, SCENE_MS, Scene, TEST_MS } from '../e2e/scene.ts'
+import { askDecision } from '../support/decisions.ts'
 import { ACCOUNT, accountToken, followReadme, install, LIKE_A_CLUSTER, lineOf, linesOf, readRole } from './installation.ts'
 
 const REGISTRATION = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/bylaw'
@@ -50,6 +51,18 @@ describe('as installed', () => {
     await scene.enforce(POLICY)
     expect((await scene.submit(pod('shop', 'bad'))).message).toContain('installed says no')
     expect((await scene.submit(pod('shop', 'good'))).status).toBe(201)
+  })
+
+  test('it shows a decision to who may read it', async () => {
+    const { message } = await scene.submit(pod('shop', 'bad'))
+    const id = /decision ([0-9a-z-]+)/.exec(message)?.[1] ?? ''
+    const [entry] = await scene.entries()
+    const ca = Buffer.from(String(at(entry, 'clientConfig', 'caBundle')), 'base64').toString('utf8')
+    const { stdout: token } = await scene.plane.kubectl(['create', 'token', 'default', '-n', 'shop'])
+    const question = { port: scene.bylaw.admissionPort, ca, serverName: isBehindService ? 'bylaw.bylaw-system.svc' : 'localhost', token: token.trim() }
+    expect((await askDecision(id, question)).status).toBe(403)
+    await scene.plane.kubectl(['create', 'rolebinding', 'reader', '-n', 'shop', '--clusterrole=bylaw-evidence-reader', '--serviceaccount=shop:default'])
+    await scene.until('the binding', async () => (await askDecision(id, question)).status === 200)
   })
 
   test('it tells of a change by an Event', async () => {

@@ -88,7 +88,9 @@ export async function install(cluster: Cluster): Promise<OperatorOptions> {
   const address = ownAddress()
   // Without a network there is no address that an endpoint may have: the door is then reached by its URL.
   if (address !== undefined) await makeEndpoint(cluster, address, admissionPort)
-  return { kubeconfig, admissionPort, config: 'manifests/install/bylaw.yaml', ...(address === undefined ? {} : { admissionUrl: 'Service' }) }
+  // In a Pod the folder is a volume.
+  const flags = ['--evidence-dir', join(cluster.dir, 'evidence')]
+  return { kubeconfig, admissionPort, config: 'manifests/install/bylaw.yaml', flags, ...(address === undefined ? {} : { admissionUrl: 'Service' }) }
 }
 
 const line = (verb: string, group: string, resource: string, name = ''): string =>

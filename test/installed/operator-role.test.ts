@@ -196,9 +196,9 @@ describe('without the right to', () => {
   ])(
     '%s, another one does not become ready, and tells why',
     async (line, reason) => {
-      const { config = '', kubeconfig = '' } = options
+      const { config = '', kubeconfig = '', flags = [] } = options
       await without(line, async () => {
-        const start = startOperator(scene.plane, { config, kubeconfig, readyMs: QUICK_MS, env: { HOSTNAME: 'another' } })
+        const start = startOperator(scene.plane, { config, kubeconfig, flags, readyMs: QUICK_MS, env: { HOSTNAME: 'another' } })
         await expect(start).rejects.toThrow(reason)
       })
     },
