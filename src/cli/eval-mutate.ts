@@ -1,6 +1,6 @@
 import { isKubernetesObject, type KubernetesObject, type Operation } from '../api/index.ts'
 import { type CelValue, CostBudget, toExactJson } from '../cel/index.ts'
-import { mutate } from '../decide/index.ts'
+import { deducedSchema, mutate } from '../decide/index.ts'
 import { type Answer, NativeEvaluation, POLICY_COST } from './eval-evaluation.ts'
 import { type CompiledNative, compileNative, type NativePolicy, readPolicyOf } from './eval-native.ts'
 import { readSubject } from './eval-subject.ts'
@@ -42,7 +42,7 @@ function mutated({ mutations }: NativePolicy, compiled: CompiledNative, evaluati
     }
     const rule = { name: `${index}`, patchType, operations: ANY_OPERATION, templates: 'Virtual', expression: text.program } as const
     const budget = new CostBudget({ total: POLICY_COST })
-    const next = mutate(rule, object, evaluation.bindings(budget, { object }), budget, undefined)
+    const next = mutate(rule, object, evaluation.bindings(budget, { object }), budget, deducedSchema(object))
     if (next.ok) object = next.value
     errors.push(next.ok ? '' : next.error)
   }

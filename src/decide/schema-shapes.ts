@@ -1,6 +1,7 @@
+import { type KubernetesObject, parseApiVersion } from '../api/index.ts'
 import type { SchemaLookup, SchemaNode } from '../cel/index.ts'
 import type { KindSchema } from '../rules/index.ts'
-import { FREE, type ListShape, METADATA_SHAPE, type MergeShape, UNKNOWN_SHAPE, WHOLE } from './merge-shapes.ts'
+import { FREE, type ListShape, METADATA_SHAPE, type MergeShape, shapeOfKind, UNKNOWN_SHAPE, WHOLE } from './merge-shapes.ts'
 
 const RAW_EXTENSION = '#/components/schemas/io.k8s.apimachinery.pkg.runtime.RawExtension'
 
@@ -30,6 +31,12 @@ export const SHAPE_OF_ANY_KIND: MergeShape = {
     shape: name === 'metadata' ? METADATA_SHAPE : name === 'apiVersion' || name === 'kind' ? FREE : UNKNOWN_SHAPE,
     isDeclared: true,
   }),
+}
+
+/** A schema for a kind that nothing is known of, as Kubernetes deduces it: maps merge, lists are replaced. Undefined for kinds that are known without a cluster. */
+export function deducedSchema({ apiVersion, kind }: KubernetesObject): KindSchema | undefined {
+  if (shapeOfKind(apiVersion, kind) !== undefined) return undefined
+  return { ...parseApiVersion(apiVersion), kind, schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, lookup: () => undefined }
 }
 
 /** The reference of a schema, which for the sake of a default or a description may stand alone in `allOf`. */
