@@ -138,11 +138,16 @@ function textTest(name: string, text: Code, unit: number, test: (value: string) 
 // Functions that take one text and give the same every time.
 const READ_ONCE: ReadonlySet<string> = new Set(['quantity', 'isQuantity', 'url', 'isURL', 'ip', 'isIP', 'cidr', 'isCIDR', 'semver', 'isSemver'])
 
-/** A call with a constant: made when it compiles, and charged each time as Kubernetes does. */
+/** A call with a constant: made when it compiles, and charged each time it is evaluated, as Kubernetes does. */
 function readOnce(entry: LibraryEntry, constant: CelValue): Code {
   const budget = new CostBudget()
   const value = entry.run(budget, constant, null, null, null)
-  return { run: () => value, cost: budget.spent + (entry.ownCost ? 0 : 1) }
+  const { spent } = budget
+  const run: Evaluator = (frame) => {
+    frame.budget.charge(spent)
+    return value
+  }
+  return { run, cost: entry.ownCost ? 0 : 1 }
 }
 
 interface Called {
