@@ -22,7 +22,7 @@ export type Answer = Readonly<Record<string, unknown>>
 /** What the match conditions of a policy said. */
 export type Matched =
   | { readonly kind: 'yes' | 'no'; readonly rows: Answer; readonly cost: number }
-  | { readonly kind: 'error'; readonly rows: Answer; readonly cost: number; readonly error: string; readonly isExhausted: boolean }
+  | { readonly kind: 'error'; readonly rows: Answer; readonly cost: number; readonly error: string }
 
 /** The expressions of one policy, evaluated for one request. */
 export class NativeEvaluation {
@@ -40,11 +40,11 @@ export class NativeEvaluation {
   matched(): Matched {
     // Kubernetes hands no namespace to match conditions.
     const { outcomes, cost, exhausted } = this.evaluate(this.#compiled.matchConditions, MATCH_CONDITION_COST, { namespaceObject: null })
-    if (exhausted !== undefined) return { kind: 'error', rows: {}, cost: 0, error: exhausted, isExhausted: true }
+    if (exhausted !== undefined) return { kind: 'error', rows: {}, cost: 0, error: exhausted }
     const rows = outcomes.length === 0 ? {} : { matchConditions: this.#conditionRows(outcomes) }
     const stop = this.#stop(outcomes)
     if (stop === undefined || stop === 'skip') return { kind: stop === undefined ? 'yes' : 'no', rows, cost }
-    return { kind: 'error', rows, cost, error: stop, isExhausted: false }
+    return { kind: 'error', rows, cost, error: stop }
   }
 
   /** Evaluates a list of expressions that share a budget and the values of the variables. */
