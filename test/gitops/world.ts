@@ -164,6 +164,11 @@ export class World {
     if (status >= 300) throw new Error(`${pathOf(object)}: ${status} ${String(at(body, 'message'))}`)
   }
 
+  /** Annotates an Application. */
+  async annotate(name: string, annotations: Json): Promise<void> {
+    await this.patch({ apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata: { name, namespace: ARGO_NAMESPACE } }, { metadata: { annotations } })
+  }
+
   async stop(): Promise<void> {
     await this.killBylaw()
     await this.argo.stop()
