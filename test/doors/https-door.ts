@@ -1,5 +1,11 @@
 import { Agent, request as httpsRequest } from 'node:https'
-import { AdmissionServer, type ApprovalDependencies, type GuardDependencies, type ReviewDependencies } from '../../src/admission/index.ts'
+import {
+  AdmissionServer,
+  type ApprovalDependencies,
+  type DecisionDependencies,
+  type GuardDependencies,
+  type ReviewDependencies,
+} from '../../src/admission/index.ts'
 import { type AdmissionResponse, defaultEnforcementProfile } from '../../src/api/index.ts'
 import { makeAuthority, makeServingCertificate } from '../../src/controllers/index.ts'
 import type { Decision } from '../../src/decide/index.ts'
@@ -24,13 +30,23 @@ export interface DoorOptions {
   readonly review?: Partial<ReviewDependencies>
   readonly guards?: Partial<GuardDependencies>
   readonly approval?: Partial<ApprovalDependencies>
+  readonly desk?: DecisionDependencies
   readonly maxBodyBytes?: number
   readonly maxReviews?: number
   readonly maxHeldBytes?: number
 }
 
 /** Opens the door with a certificate that is thrown away afterwards. */
-export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {}, maxBodyBytes, maxReviews, maxHeldBytes }: DoorOptions): Promise<OpenDoor> {
+export async function openDoor({
+  ruleSet,
+  review = {},
+  guards = {},
+  approval = {},
+  desk,
+  maxBodyBytes,
+  maxReviews,
+  maxHeldBytes,
+}: DoorOptions): Promise<OpenDoor> {
   const madeAt = new Date()
   const authority = await makeAuthority(madeAt)
   const certificate = await makeServingCertificate(authority, ['127.0.0.1', 'localhost'], madeAt)
@@ -74,6 +90,7 @@ export async function openDoor({ ruleSet, review = {}, guards = {}, approval = {
       onForged: () => {},
       ...approval,
     },
+    ...(desk === undefined ? {} : { decisions: desk }),
     maxBodyBytes: maxBodyBytes ?? 16 * 1024 * 1024,
     maxReviews: maxReviews ?? 2048,
     maxHeldBytes: maxHeldBytes ?? 256 * 1024 * 1024,
