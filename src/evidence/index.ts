@@ -57,6 +57,7 @@ export {
   REPORT_DEFINITIONS,
   REPORT_LIMITS,
   type ReportContent,
+  type ReportDigest,
   type ReportNaming,
   type ReportResult,
   type ReportSubject,

@@ -59,7 +59,6 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     naming: { prefix: name, labels: { 'app.kubernetes.io/managed-by': 'bylaw', 'app.kubernetes.io/instance': name } },
     now: () => new Date(),
     logger,
-    mayWrite: () => true,
   })
   const scanner = new Scanner({
     source,

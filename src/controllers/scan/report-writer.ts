@@ -20,8 +20,6 @@ export interface ReportWriterOptions {
   readonly naming: ReportNaming
   readonly now: () => Date
   readonly logger: Logger
-  /** Whether this replica still leads. */
-  readonly mayWrite: () => boolean
 }
 
 const MANAGER = 'bylaw-scan'
@@ -36,11 +34,20 @@ const collectionOf = (namespace: string): string => {
 }
 const pathOf = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string => `${collectionOf(namespace)}/${name}`
 
+interface Stored {
+  readonly digest: ReportDigest
+  /** When it was written from here; 0 where it was there before. */
+  readonly writtenMs: number
+}
+
+/** A change of counts alone waits that long: Pods come and go all the time. */
+const COUNTS_EVERY_MS = 30_000
+
 /** Writes reports where they differ from what is stored: nothing is written that is there already, and what is ours and not wanted any more goes. */
 export class ReportWriter {
   readonly #options: ReportWriterOptions
-  /** Digests of the stored reports, by namespace and name. */
-  #stored = new Map<string, Map<string, string>>()
+  /** The stored reports, by namespace and name. */
+  #stored = new Map<string, Map<string, Stored>>()
   written = 0
   failed = 0
 
@@ -75,7 +82,7 @@ export class ReportWriter {
 
   /** Reads what is stored; returns the namespaces where others have changed it since. */
   async load(): Promise<readonly string[]> {
-    const found = new Map<string, Map<string, string>>()
+    const found = new Map<string, Map<string, Stored>>()
     try {
       for (const resource of ['policyreports', 'clusterpolicyreports']) await this.#loadAll(resource, found)
     } catch (error) {
@@ -87,12 +94,12 @@ export class ReportWriter {
     this.#stored = found
     const isSame = (namespace: string): boolean => {
       const [a, b] = [before.get(namespace), found.get(namespace)]
-      return a?.size === b?.size && [...(a ?? [])].every(([name, digest]) => b?.get(name) === digest)
+      return a?.size === b?.size && [...(a ?? [])].every(([name, { digest }]) => b?.get(name)?.digest.whole === digest.whole)
     }
     return [...new Set([...before.keys(), ...found.keys()])].filter((namespace) => !isSame(namespace))
   }
 
-  async #loadAll(resource: string, found: Map<string, Map<string, string>>): Promise<void> {
+  async #loadAll(resource: string, found: Map<string, Map<string, Stored>>): Promise<void> {
     const { source, naming } = this.#options
     const labelSelector = Object.entries(naming.labels)
       .map(([key, value]) => `${key}=${value}`)
@@ -105,21 +112,27 @@ export class ReportWriter {
       )
       for (const report of page.items) {
         const { name = '', namespace = '' } = report.metadata
-        const own = found.get(namespace) ?? new Map<string, string>()
-        found.set(namespace, own.set(name, digestOf(report)))
+        const own = found.get(namespace) ?? new Map<string, Stored>()
+        found.set(namespace, own.set(name, { digest: digestOf(report), writtenMs: 0 }))
       }
       next = page.next
     } while (next !== undefined)
   }
 
-  /** Brings the reports of one namespace in line. */
-  async write(content: ReportContent | undefined, namespace: string): Promise<void> {
-    const stored = this.#stored.get(namespace) ?? new Map<string, string>()
+  /** Brings the reports of one namespace in line; false where a change may wait, and does. */
+  async write(content: ReportContent | undefined, namespace: string): Promise<boolean> {
+    const stored = this.#stored.get(namespace) ?? new Map<string, Stored>()
     const wanted = content === undefined ? [] : toReports(content, stored.size, this.#options.naming)
+    let isDone = true
     for (const draft of wanted) {
-      if (stored.get(draft.name) === draft.digest) continue
+      const known = stored.get(draft.name)
+      if (known?.digest.whole === draft.digest.whole) continue
+      if (known?.digest.rows === draft.digest.rows && Date.now() - known.writtenMs < COUNTS_EVERY_MS) {
+        isDone = false
+        continue
+      }
       await this.#rated(() => this.#put(draft))
-      stored.set(draft.name, draft.digest)
+      stored.set(draft.name, { digest: draft.digest, writtenMs: Date.now() })
       this.#stored.set(namespace, stored)
     }
     const names = new Set(wanted.map(({ name }) => name))
@@ -128,6 +141,7 @@ export class ReportWriter {
       stored.delete(name)
     }
     if (stored.size === 0) this.#stored.delete(namespace)
+    return isDone
   }
 
   async #put({ namespace, name, object }: DraftReport): Promise<void> {
@@ -138,7 +152,6 @@ export class ReportWriter {
   }
 
   async #rated(work: () => Promise<void>): Promise<void> {
-    if (!this.#options.mayWrite()) throw new OperationalError('KubeConflict', 'another replica leads', { isRetryable: true })
     try {
       await work()
     } catch (error) {

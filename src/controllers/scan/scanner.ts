@@ -10,7 +10,7 @@ import { Pacer } from './pacer.ts'
 import { planScan, type ScanPlan, type ScanTarget } from './plan.ts'
 import type { ObjectSource } from './ports.ts'
 import type { ReportWriter } from './report-writer.ts'
-import { COUNTED_ONLY, type Entry, ScanStore, type Tally, tally, toldFindings } from './store.ts'
+import { COUNTED_ONLY, type Entry, ScanStore, tally, toldFindings } from './store.ts'
 import { summarize } from './summary.ts'
 import { TargetScan } from './target-scan.ts'
 
@@ -64,6 +64,8 @@ export class Scanner {
   #retryMs = 0
   #retryAtMs = 0
   #toldGaps = ''
+  /** What has been told and not been written yet. */
+  #told: Record<string, PolicyScan> | undefined
   #isStale = true
   #judged = 0
   #pairs = 0
@@ -184,8 +186,9 @@ export class Scanner {
     if (ruleSet === undefined || this.#isFlushing || this.#isStopped) return
     this.#isFlushing = true
     try {
-      const counts = this.#isStale || this.#isFailing() ? this.#tell(ruleSet) : undefined
-      if (counts !== undefined && this.#mayWrite()) await this.#flush(ruleSet, counts)
+      const isReread = this.#readMs > 0 && Date.now() - this.#readMs > REREAD_MS
+      if (this.#isStale || isReread || this.#isFailing()) this.#told = this.#tell(ruleSet)
+      if (this.#told !== undefined && this.#mayWrite()) await this.#flush(ruleSet, this.#told)
     } finally {
       this.#isFlushing = false
     }
@@ -196,7 +199,7 @@ export class Scanner {
     return this.#store.hasChanges || [...this.#scans.values()].some((scan) => !scan.isUpToDate)
   }
 
-  #tell(ruleSet: RuleSet): { readonly counts: Tally; readonly policies: Record<string, PolicyScan> } {
+  #tell(ruleSet: RuleSet): Record<string, PolicyScan> {
     this.#isStale = false
     const counts = tally(this.#store)
     const policies = summarize(ruleSet, this.#plan, this.#scans, counts.policies)
@@ -229,7 +232,7 @@ export class Scanner {
         firstScanSeconds: this.#firstScanSeconds,
       },
     })
-    return { counts, policies }
+    return policies
   }
 
   /** A report is written when everything has been judged once, and again: half of the truth would come and go. */
@@ -241,39 +244,53 @@ export class Scanner {
     return isQuiet ? Date.now() - this.#flushedMs > ROWS_EVERY_MS : Date.now() - this.#flushedMs > LONGEST_HOLD_MS
   }
 
-  async #flush(ruleSet: RuleSet, { policies }: { readonly policies: Record<string, PolicyScan> }): Promise<void> {
+  async #flush(ruleSet: RuleSet, policies: Record<string, PolicyScan>): Promise<void> {
     const { reports, logger } = this.#options
-    let pending: ReadonlySet<string> = new Set()
+    this.#told = undefined
+    const left: string[] = []
+    let failure: unknown
     try {
-      if (Date.now() - this.#readMs > REREAD_MS) {
-        const isFirst = this.#readMs === 0
-        const changed = await reports.load()
-        this.#readMs = Date.now()
-        this.#store.markChanged(isFirst ? [...reports.namespaces(), ...this.#namespaces()] : changed)
-      }
+      if (Date.now() - this.#readMs > REREAD_MS) await this.#readReports()
       const incomplete = this.#incomplete(policies)
-      const gaps = JSON.stringify([...incomplete])
+      const gaps = JSON.stringify([...incomplete].map(([name, { scanned }]) => [name, scanned]))
       if (gaps !== this.#toldGaps) this.#store.markChanged(['', ...this.#namespaces()])
       this.#toldGaps = gaps
-      pending = this.#store.takeChanges()
-      if (pending.size === 0) return
-      const left = new Set(pending)
-      pending = left
-      const entries = this.#entriesOf(left)
-      for (const namespace of [...left]) {
-        await reports.write(this.#content(ruleSet, namespace, entries.get(namespace) ?? [], policies, incomplete), namespace)
-        left.delete(namespace)
+      const changed = this.#store.takeChanges()
+      const entries = this.#entriesOf(changed)
+      for (const namespace of changed) {
         if (this.#isStopped) return
+        try {
+          const content = this.#content(ruleSet, namespace, entries.get(namespace) ?? [], policies, incomplete)
+          if (!(await reports.write(content, namespace))) left.push(namespace)
+        } catch (error) {
+          // Others are written all the same: one namespace that is going away must not keep them.
+          failure = error
+          left.push(namespace)
+        }
       }
-      this.#flushedMs = Date.now()
-      this.#retryMs = 0
-      this.#isStale = true
+      // How much was written is told as well.
+      if (changed.size > 0) this.#isStale = true
     } catch (error) {
-      this.#store.markChanged(pending)
-      this.#retryMs = Math.min(Math.max(FIRST_RETRY_MS, this.#retryMs * 2), LONGEST_RETRY_MS)
-      this.#retryAtMs = Date.now() + this.#retryMs
-      logger.warn('reports could not be written', { retryMs: this.#retryMs, error: error instanceof Error ? error.message : String(error) })
+      failure = error
     }
+    this.#flushedMs = Date.now()
+    this.#store.markChanged(left)
+    this.#retryMs = failure === undefined ? 0 : Math.min(Math.max(FIRST_RETRY_MS, this.#retryMs * 2), LONGEST_RETRY_MS)
+    if (failure === undefined && left.length === 0) return
+    this.#told = policies
+    this.#retryAtMs = Date.now() + this.#retryMs
+    if (failure !== undefined) {
+      const error = failure instanceof Error ? failure.message : String(failure)
+      logger.warn('reports could not be written', { retryMs: this.#retryMs, namespaces: left.length, error })
+    }
+  }
+
+  async #readReports(): Promise<void> {
+    const { reports } = this.#options
+    const isFirst = this.#readMs === 0
+    const changed = await reports.load()
+    this.#readMs = Date.now()
+    this.#store.markChanged(isFirst ? [...reports.namespaces(), ...this.#namespaces()] : changed)
   }
 
   #namespaces(): ReadonlySet<string> {

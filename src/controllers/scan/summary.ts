@@ -31,6 +31,9 @@ function scannedState(gaps: readonly ScanGap[], targets: readonly Known[], error
   return { status: 'True', reason: 'Scanned', message: `every object that the policy is about has been judged, and is followed${unevaluated}` }
 }
 
+/** As of when a figure is, is told by what was seen least lately. */
+const oldest = (known: readonly Known[]): string => new Date(Math.min(...known.map(({ state }) => state.knownMs))).toISOString().replace(/\.\d+Z$/, 'Z')
+
 /** What is known of every policy. A figure that is not known to be complete says so; what was never judged has no figure. */
 export function summarize(
   ruleSet: RuleSet,
@@ -50,9 +53,7 @@ export function summarize(
       .map(([namespace, count]) => ({ namespace, count }))
       .sort((a, b) => b.count - a.count || (a.namespace < b.namespace ? -1 : 1))
       .slice(0, MOST_NAMESPACES)
-    // As of when is told by what was seen least lately.
-    const asOf = new Date(Math.min(...own.map(({ state }) => state.knownMs))).toISOString().replace(/\.\d+Z$/, 'Z')
-    const violations = isRead ? { current: counts?.objects ?? 0, complete: scanned.status === 'True', asOf, byNamespace } : undefined
+    const violations = isRead ? { current: counts?.objects ?? 0, complete: scanned.status === 'True', asOf: oldest(own), byNamespace } : undefined
     states[identity.name] = { scanned, violations, errors, byLevel: counts?.byLevel ?? [] }
   }
   return states

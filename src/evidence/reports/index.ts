@@ -7,6 +7,7 @@ export {
   REPORT_ANNOTATIONS,
   REPORT_API,
   type ReportContent,
+  type ReportDigest,
   type ReportNaming,
   type ReportResult,
   type ReportSubject,

@@ -92,8 +92,13 @@ export interface DraftReport {
   readonly name: string
   readonly namespace: string
   readonly object: KubernetesObject
-  /** Of everything but times. */
-  readonly digest: string
+  readonly digest: ReportDigest
+}
+
+/** Digests of a report without times: of all of it, and of all but the counts. */
+export interface ReportDigest {
+  readonly whole: string
+  readonly rows: string
 }
 
 const NO_COUNTS: Readonly<Record<ReportResult, number>> = { pass: 0, fail: 0, warn: 0, error: 0, skip: 0 }
@@ -130,12 +135,13 @@ function withoutTimes(results: unknown): readonly unknown[] {
   })
 }
 
-/** Digest of all that a report tells but the times. */
-export function digestOf({ metadata, summary, results }: KubernetesObject): string {
+/** Digests of what a report tells, times aside. */
+export function digestOf({ metadata, summary, results }: KubernetesObject): ReportDigest {
   const { labels = {}, annotations = {} } = metadata
-  return createHash('sha256')
-    .update(canonicalJson({ labels, annotations, summary, results: withoutTimes(results) }))
+  const rows = createHash('sha256')
+    .update(canonicalJson({ labels, annotations, results: withoutTimes(results) }))
     .digest('base64')
+  return { rows, whole: `${rows} ${canonicalJson(summary)}` }
 }
 
 /** A report with the time of each row: that of the same row in the stored report, else now. */
