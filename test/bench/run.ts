@@ -1,8 +1,9 @@
 import { benchAdmission } from './admission.ts'
 import { benchCel } from './cel.ts'
+import { benchScan } from './scan.ts'
 
 /** What there is to measure. */
-const BENCHES: Readonly<Record<string, () => Promise<void>>> = { cel: benchCel, admission: benchAdmission }
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = { cel: benchCel, admission: benchAdmission, scan: benchScan }
 
 const wanted = process.argv.slice(2)
 for (const name of wanted.length === 0 ? Object.keys(BENCHES) : wanted) {

@@ -167,7 +167,7 @@ describe('a report follows', () => {
       await sleep(1100)
       await scene.put(configMap('shop', 'nameless-last'))
       await scene.until('the row', async () => (await rowsOf(scene.plane, 'shop')).length === 3)
-      expect(await times()).toEqual(expect.arrayContaining(before instanceof Array ? before : []))
+      expect(await times()).toEqual(expect.arrayContaining(Array.isArray(before) ? before : []))
     },
     TEST_MS,
   )

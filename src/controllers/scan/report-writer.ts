@@ -7,6 +7,7 @@ import {
   REPORT_API,
   REPORT_DEFINITIONS,
   type ReportContent,
+  type ReportDigest,
   type ReportNaming,
   toReports,
   withTimes,
