@@ -3,7 +3,7 @@ export { type KeyPair, makeAuthority, makeServingCertificate, remainingMs } from
 export type { AccessAttributes, CacheProblem, Cluster, DiscoveredResource, FollowTarget, ObjectAddress, ObjectCache, OpenApiReader } from './cluster.ts'
 export { CONTEXT_LIMITS, ContextSync } from './context-sync.ts'
 export { DiscoverySync } from './discovery-sync.ts'
-export { type EventDraft, EventWriter } from './event-writer.ts'
+export { type EventDraft, type EventFate, EventWriter, type EventWriterOptions } from './event-writer.ts'
 export { type EvidenceHeadsOptions, EvidenceHeadsSync } from './evidence-heads-sync.ts'
 export { LeaseSync } from './lease-sync.ts'
 export { NamespaceSync } from './namespace-sync.ts'

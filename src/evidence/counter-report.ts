@@ -36,7 +36,7 @@ function readCounted(text: string): readonly [key: string, counts: readonly numb
  * Series that nobody reports are dropped from what is told with `forgets`, when their instance is known to be gone.
  */
 export function addIncreases(stored: CountedSum, current: readonly CountedSeries[], forgets: boolean): CountedSum {
-  const marks = new Map(stored.counted.map(readCounted))
+  const marks = new Map(stored.counted.map(readCounted).filter(([key, counts]) => key !== '' && counts.length > 0))
   const sums = [...stored.counts]
   for (const { key, counts } of current) {
     const before = marks.get(key) ?? []

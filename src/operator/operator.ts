@@ -27,6 +27,7 @@ import {
 import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger, type ScanState } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
+import { DecisionEvents } from './decision-events.ts'
 import { findForReader, startDecisionLog } from './decision-log.ts'
 import { Recorder } from './recorder.ts'
 import { ScanThread } from './scan-thread.ts'
@@ -109,7 +110,7 @@ export class BylawOperator {
     const discovery = new DiscoverySync(cluster, logger, () => policies.request())
     this.#stops.push(() => discovery.stop())
     await discovery.start()
-    const events = new EventWriter({ cluster, instance: this.#identity, now, logger })
+    const events = new EventWriter({ cluster, instance: this.#identity, now, logger, onFate: (fate) => this.#metrics.cluster.recordEvent(fate) })
     const lease = new LeaseSync({ cluster, namespace: this.#namespace, name: this.#name, holder: this.#identity, now, logger, onLeading: () => lead() })
     const namespaces = new NamespaceSync(cluster, logger, () => {})
     const params = new ParamSync(cluster, discovery.findKind, () => policies.request())
@@ -370,7 +371,14 @@ export class BylawOperator {
           this.#decisions += 1
           return `${this.#decisionPrefix}-${this.#decisions.toString(36)}`
         },
-        recorder: new Recorder({ metrics: this.#metrics, counter: this.#counter, events, namespaces, log }),
+        recorder: new Recorder({
+          metrics: this.#metrics,
+          counter: this.#counter,
+          events,
+          decisionEvents: new DecisionEvents({ events, policyOf: (name) => policies.current(name) }),
+          namespaces,
+          log,
+        }),
         refusesUnrecorded: this.#config.evidence.onLogFailure === 'Deny',
         digestKey,
         deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,

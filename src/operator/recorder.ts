@@ -3,11 +3,13 @@ import type { AdmissionRequest, Operation } from '../api/index.ts'
 import type { EventWriter, NamespaceSync } from '../controllers/index.ts'
 import type { Correction, Decision } from '../decide/index.ts'
 import type { DecisionCounter, DecisionLog, Metrics, ReviewContext, ReviewEffect, UndecidedReason } from '../evidence/index.ts'
+import type { DecisionEvents } from './decision-events.ts'
 
 export interface RecorderParts {
   readonly metrics: Metrics
   readonly counter: DecisionCounter
   readonly events: EventWriter
+  readonly decisionEvents: DecisionEvents
   readonly namespaces: NamespaceSync
   readonly log: DecisionLog
 }
@@ -31,6 +33,7 @@ export class Recorder implements ReviewRecorder {
     if (decision.outcomes.length === 0) return
     counter.record(decision, { namespace, kind: kind.kind, name: shownName(request), isDryRun: dryRun })
     this.#tellUnknownEnvironment(decision, namespace)
+    if (!dryRun) this.#parts.decisionEvents.tell(decision, request)
   }
 
   recordCorrection(correction: Correction, request: AdmissionRequest, correctionId: string, context: ReviewContext): void {
