@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import { at, configMap, deployment, everywhere, isRecord, policyOf } from '../e2e/scene.ts'
+import { approve } from './approve.ts'
 import { APPS, STORY_MS, SYNC_MS, WORLD_MS, World } from './world.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const noLatest = (name: string): Json => policyOf(name, "object.spec.containers.all(c, !c.image.endsWith(':latest'))", { enforcement: everywhere('Deny') })
 const HOW = (name: string): string =>
   `nobody has approved it; whoever holds the verb except on policies.bylaw.dev no-latest approves it by: bylaw approve ${name} -n shop`
@@ -39,15 +37,6 @@ const figures: string[] = []
 const seconds = (startMs: number): string => `${((Date.now() - startMs) / 1000).toFixed(1)} s`
 const healthOf = async (app: string, name: string): Promise<unknown> =>
   (await world.argo.state(app)).resources.find((resource) => resource.name === name)?.health
-
-/** `bylaw approve`, by somebody who may. */
-function approve(name: string, namespace: string): Promise<string> {
-  const command = ['--disable-warning=ExperimentalWarning', join(ROOT, 'src/main.ts'), 'approve', name, '-n', namespace]
-  return new Promise((resolve, reject) => {
-    const args = [...command, '--kubeconfig', world.plane.kubeconfigFor('approver')]
-    execFile(join(ROOT, 'node_modules/.bin/node'), args, (error, stdout, stderr) => (error === null ? resolve(stdout) : reject(new Error(stderr))))
-  })
-}
 
 beforeAll(async () => {
   world = await World.start({
@@ -86,7 +75,7 @@ describe('a pending exception', () => {
       expect(await world.read(waiting)).toBeUndefined()
 
       const startMs = Date.now()
-      expect(await approve('old', 'shop')).toContain('shop/old: approved')
+      expect(await approve(world.plane, 'old', 'shop')).toContain('shop/old: approved')
       await world.argo.untilSynced('shop', next, 'Healthy', SYNC_MS)
       figures.push(`approved: Synced and Healthy, and the next commit too, after ${seconds(startMs)}`)
       expect(await healthOf('shop', 'old')).toEqual({ status: 'Healthy', message: expect.stringMatching(/^approved by `approver` at /) })
@@ -109,7 +98,7 @@ describe('a pending exception', () => {
       await world.patch(asked, { spec: { reason: 'edited' } })
       await world.argo.until('shop', 'Suspended', ({ health, sync }) => health === 'Suspended' && sync === 'Synced', SYNC_MS)
       expect(at(await world.read(asked), 'spec', 'reason')).toBe('the vendor has no tags')
-      await approve('old', 'shop')
+      await approve(world.plane, 'old', 'shop')
       await world.argo.until('shop', 'Healthy', ({ health, sync }) => health === 'Healthy' && sync === 'Synced', SYNC_MS)
     },
     STORY_MS,
@@ -148,7 +137,7 @@ describe('where what Argo CD writes counts as approved', () => {
       await world.sync('bylaw-policies', 'add the policy', { 'policies/later.yaml': noLatest('later') })
       await sleep(2 * RESYNC_MS)
       expect(await healthOf('bylaw-exceptions', 'early')).toMatchObject({ status: 'Suspended' })
-      await approve('early', 'platform-addons')
+      await approve(world.plane, 'early', 'platform-addons')
       await world.argo.until('bylaw-exceptions', 'Healthy', ({ health }) => health === 'Healthy', SYNC_MS)
     },
     STORY_MS,
