@@ -82,7 +82,12 @@ export async function judgeApproval(
 
   const asked = written[ANNOTATIONS.approve] === stored[ANNOTATIONS.approve] ? undefined : written[ANNOTATIONS.approve]
   const isAutomatic = asked === undefined && dependencies.isAutomatic(userInfo.username, namespace)
-  const pending = (why: string): ApprovalVerdict => ({ kind: 'admitted', annotations: base, warnings: [`the exception is pending: ${why}`] })
+  const pending = (why: string): ApprovalVerdict => {
+    const told = limits(exception, dependencies, 'the exception, approved now,')
+    // What has ended already waits for nothing.
+    const warnings = isOver(exception, dependencies) ? told : [`the exception is pending: ${why}`, ...told]
+    return { kind: 'admitted', annotations: base, warnings }
+  }
   const howTo = `it waives nothing until somebody with the verb \`except\` on its policies sets ${ANNOTATIONS.approve}=${digest}`
   if (asked === undefined && !isAutomatic) return pending(howTo)
   if (exception.metadata.name === '' || object.metadata.name === undefined)
@@ -121,11 +126,13 @@ export async function judgeApproval(
 
 const policyOf = (name: string, { ruleSet }: ApprovalDependencies) => ruleSet()?.policies.find(({ identity }) => identity.name === name)
 
-/** What the policies make of the exception's end. */
-function limits({ spec }: PolicyException, dependencies: ApprovalDependencies): readonly string[] {
+const isOver = ({ spec }: Pick<PolicyException, 'spec'>, { now }: ApprovalDependencies): boolean => Date.parse(spec.expiresAt) <= now().getTime()
+
+/** What the policies make of the exception's end, if it is approved now. */
+function limits({ spec }: PolicyException, dependencies: ApprovalDependencies, what = 'the exception'): readonly string[] {
   const { now } = dependencies
   const wantedMs = Date.parse(spec.expiresAt)
-  if (wantedMs <= now().getTime()) return [`the exception has expired at ${spec.expiresAt}`]
+  if (isOver({ spec }, dependencies)) return [`the exception has expired at ${spec.expiresAt}`]
   return spec.policies.flatMap(({ name, rules }) => {
     const policy = policyOf(name, dependencies)
     if (policy === undefined) return []
@@ -133,7 +140,7 @@ function limits({ spec }: PolicyException, dependencies: ApprovalDependencies): 
     if (!allowed) return [`policy \`${name}\` allows no exceptions: this one waives nothing of it`]
     const unknown = rules.filter((rule) => rule !== '*' && !policy.rules.some((known) => known.name === rule))
     const endMs = now().getTime() + durationMs(maxDuration)
-    const capped = endMs < wantedMs ? [`for policy \`${name}\` the exception ends at ${new Date(endMs).toISOString()}, after ${maxDuration}`] : []
+    const capped = endMs < wantedMs ? [`for policy \`${name}\` ${what} ends at ${new Date(endMs).toISOString()}, after ${maxDuration}`] : []
     return [...unknown.map((rule) => `policy \`${name}\` has no rule \`${rule}\``), ...capped]
   })
 }

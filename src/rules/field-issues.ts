@@ -1,8 +1,19 @@
-import { type Policy, parseApiVersion } from '../api/index.ts'
-import { checkFieldPaths, type Expr, type FieldPathWarning, issueAt, parseExpression, renderIssue, type Shape, shapeOfExpression } from '../cel/index.ts'
+import { type Mutation, type Policy, parseApiVersion } from '../api/index.ts'
+import {
+  checkFieldPaths,
+  checkPointer,
+  type Expr,
+  type FieldPathWarning,
+  issueAt,
+  parseExpression,
+  renderIssue,
+  type Shape,
+  shapeOfExpression,
+} from '../cel/index.ts'
 import type { CompileIssue } from './issue.ts'
 import type { KindSchema, NamedResource, SchemaCatalogue } from './kind-schemas.ts'
 import { matchResource, type ServedVersions } from './match.ts'
+import { mutationPaths } from './mutation-paths.ts'
 
 /** The kinds whose schemas say something about a policy's expressions. */
 interface MatchedKinds {
@@ -32,6 +43,8 @@ interface PolicyExpression {
   readonly expr: Expr
   /** Set for a variable. */
   readonly variable?: string
+  /** Set for a mutation. */
+  readonly patchType?: Mutation['patchType']
 }
 
 interface Sighting {
@@ -95,7 +108,7 @@ function matchedKinds(policy: Policy, catalogue: SchemaCatalogue, servedVersions
 }
 
 function expressionsOf({ spec }: Policy): readonly PolicyExpression[] {
-  const sources: { readonly path: string; readonly source: string | undefined; readonly variable?: string }[] = [
+  const sources: { readonly path: string; readonly source: string | undefined; readonly variable?: string; readonly patchType?: Mutation['patchType'] }[] = [
     ...spec.matchConditions.map(({ expression }, index) => ({ path: `spec.matchConditions[${index}].expression`, source: expression })),
     ...spec.variables.map(({ name, expression }, index) => ({ path: `spec.variables[${index}].expression`, source: expression, variable: name })),
     ...spec.validations.flatMap(({ expression, messageExpression }, index) => [
@@ -103,6 +116,11 @@ function expressionsOf({ spec }: Policy): readonly PolicyExpression[] {
       { path: `spec.validations[${index}].messageExpression`, source: messageExpression },
     ]),
     ...spec.auditAnnotations.map(({ valueExpression }, index) => ({ path: `spec.auditAnnotations[${index}].valueExpression`, source: valueExpression })),
+    ...spec.mutations.map(({ patchType, jsonPatch, applyConfiguration }, index) => ({
+      path: `spec.mutations[${index}].${patchType === 'JSONPatch' ? 'jsonPatch' : 'applyConfiguration'}.expression`,
+      source: (jsonPatch ?? applyConfiguration)?.expression,
+      patchType,
+    })),
   ]
   return sources.flatMap(({ source, ...rest }) => {
     const parsed = source === undefined ? undefined : parseExpression(source)
@@ -134,9 +152,23 @@ function sightingsOf(expressions: readonly PolicyExpression[], kind: KindSchema,
   const shapes = new Map<string, Shape>()
   return expressions.flatMap((expression) => {
     const { expr, variable } = expression
-    const warnings = checkFieldPaths(expr, schemas, lookup, shapes)
+    const warnings = [...checkFieldPaths(expr, schemas, lookup, shapes), ...unknownTargets(expression, kind)]
     if (variable !== undefined) shapes.set(`variables.${variable}`, shapeOfExpression(expr, schemas, lookup, shapes))
     return warnings.map((warning) => ({ expression, kind, warning }))
+  })
+}
+
+/** The places that a mutation writes and its kind does not have. */
+function unknownTargets({ expr, patchType }: PolicyExpression, { schema, lookup }: KindSchema): readonly FieldPathWarning[] {
+  if (patchType === undefined) return []
+  return mutationPaths(expr, patchType).flatMap(({ pointer, start, end }): FieldPathWarning[] => {
+    const keys = pointer.split('/').slice(1)
+    const wrong = checkPointer(
+      schema,
+      lookup,
+      keys.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~')),
+    )
+    return wrong === undefined ? [] : [{ ...wrong, start, end, isTested: false }]
   })
 }
 

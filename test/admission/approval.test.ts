@@ -239,7 +239,10 @@ describe('an exception that cannot be approved yet', () => {
     const outcome = await write({ annotations: digest, may: all, metadata: { name: undefined, generateName: 'legacy-' } })
     expect({ stamp: outcome.annotations?.[STAMP], warnings: outcome.warnings }).toEqual({
       stamp: undefined,
-      warnings: ['the exception is pending: an exception without a name cannot be approved; approve it once it has one'],
+      warnings: [
+        'the exception is pending: an exception without a name cannot be approved; approve it once it has one',
+        'for policy `run-as-non-root` the exception, approved now, ends at 2026-07-01T12:00:00.000Z, after 720h',
+      ],
     })
   })
 
@@ -249,6 +252,27 @@ describe('an exception that cannot be approved yet', () => {
       stamp: undefined,
       warnings: ['the exception is pending: there is no policy `run-as-non-root` yet; approve it once there is'],
     })
+  })
+})
+
+describe('warnings to whoever asks', () => {
+  const warningsOf = async (spec: Json): Promise<readonly string[]> =>
+    (
+      await write({
+        spec,
+        dependencies: { ruleSet: () => ruleSet([policy('run-as-non-root', { validations: [{ name: 'run-as-non-root', expression: 'true' }] })]) },
+      })
+    ).warnings
+
+  test('tell that it is pending, and what the end comes to', async () => {
+    expect((await warningsOf({ expiresAt: '2026-06-02T00:00:00Z' })).map((text) => text.slice(0, 24))).toEqual(['the exception is pending'])
+    expect((await warningsOf({ expiresAt: '2027-01-31T00:00:00Z' })).slice(1)).toContain(
+      'for policy `run-as-non-root` the exception, approved now, ends at 2026-07-01T12:00:00.000Z, after 720h',
+    )
+  })
+
+  test('tell that it is over, and nothing of an approval', async () => {
+    expect(await warningsOf({ expiresAt: '2026-06-01T12:00:00Z' })).toEqual(['the exception has expired at 2026-06-01T12:00:00Z'])
   })
 })
 

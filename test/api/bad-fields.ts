@@ -256,6 +256,13 @@ export const BAD_FIELDS: Readonly<Record<string, BadResource>> = {
     code: 'WrongType',
     server: 'spec.expiresAt in body must be of type string: "array"',
   },
+  'a profile with a level that there is not': {
+    resource: profile(environments({ critical: 'Warn', high: 'Warn', medium: 'Warn', low: 'Block' }, strict)),
+    path: 'spec.environments[0].levels.low',
+    message: 'must be `Observe`, `Warn`, `Deny` or `Correct`, is `Block`',
+    code: 'NotAllowed',
+    server: 'Unsupported value: "Block": supported values: "Observe", "Warn", "Deny", "Correct"',
+  },
   'a profile without a level': {
     resource: profile(environments({ critical: 'Warn', high: 'Warn', medium: 'Warn' }, strict)),
     path: 'spec.environments[0].levels.low',

@@ -201,3 +201,37 @@ describe('an OpenAPI document', () => {
     expect(read.ok && read.value.length).toBe(1)
   })
 })
+
+describe('a misspelt field that a mutation writes is told', () => {
+  const jsonPatch = (path: string): Json => ({
+    mutations: [{ name: 'm', patchType: 'JSONPatch', jsonPatch: { expression: `[JSONPatch{op: 'add', path: ${path}, value: 1}]` } }],
+  })
+  const apply = (expression: string): Json => ({ mutations: [{ name: 'm', patchType: 'ApplyConfiguration', applyConfiguration: { expression } }] })
+  const PATCH = 'spec.mutations[0].jsonPatch.expression'
+  const APPLY = 'spec.mutations[0].applyConfiguration.expression'
+
+  test.each<[string, Json, readonly string[]]>([
+    ['a field of a JSON patch', jsonPatch("'/spec/replica'"), [`${PATCH}: \`spec\` has no field \`replica\` in Deployment (did you mean \`replicas\`?)`]],
+    [
+      'a field on the way',
+      jsonPatch("'/spec/templat/spec/nodeName'"),
+      [`${PATCH}: \`spec\` has no field \`templat\` in Deployment (did you mean \`template\`?)`],
+    ],
+    ['a field below a number', jsonPatch("'/spec/replicas/x'"), [`${PATCH}: \`spec.replicas\` is of type integer and has no field \`x\` in Deployment`]],
+    [
+      'a field of a configuration',
+      apply('Object{spec: Object.spec{replica: 1}}'),
+      [`${APPLY}: \`spec\` has no field \`replica\` in Deployment (did you mean \`replicas\`?)`],
+    ],
+    [
+      'a field that it reads',
+      apply('Object{spec: Object.spec{replicas: object.spec.replica}}'),
+      [`${APPLY}: \`spec\` has no field \`replica\` in Deployment (did you mean \`replicas\`?)`],
+    ],
+    ['not a field that is there', jsonPatch("'/spec/template/spec/nodeName'"), []],
+    ['not a label', jsonPatch("'/metadata/labels/a~1b'"), []],
+    ['not a place that only the object tells', jsonPatch("'/spec/' + object.metadata.name"), []],
+  ])('%s', (_name, spec, expected) => {
+    expect(told(spec)).toEqual(expected)
+  })
+})
