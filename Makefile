@@ -8,7 +8,7 @@ NODE := node_modules/.bin/node --disable-warning=ExperimentalWarning
 JEST := npm run -s jest --
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: help setup oracle generate verify fmt lint types unit doors e2e gitops test check bench fuzz demo run image clean
+.PHONY: help setup oracle generate verify fmt lint types unit doors e2e gitops test check evidence bench fuzz demo run image clean
 
 help: ## print this list
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ test: setup oracle types lint verify ## types, lint, verify, and all tests
 	@$(JEST)
 
 check: fmt test ## format, then everything that `test` does
+
+evidence: $(INSTALLED) ## hold the exports of the decision log against tools that know the formats (installs them, once)
+	@$(NODE) test/evidence/formats.ts
 
 bench: setup oracle ## measure, side by side, what the documentation claims; BENCH=admission, BENCH=cel or BENCH=scan measures one thing
 	@npm run -s build

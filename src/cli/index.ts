@@ -1,4 +1,7 @@
 export type { ExceptionClient } from './approve.ts'
 export { type CheckOptions, type CommandResult, check, EXIT, exitCodeFor } from './check.ts'
 export type { EvidenceClient } from './evidence-client.ts'
+export { type ExplainOptions, explain } from './explain.ts'
+export { type ExportEvidenceOptions, exportEvidence } from './export-evidence.ts'
 export { type ClusterFlags, type OperatorFlags, type ProgramOptions, runProgram } from './program.ts'
+export { type VerifyEvidenceOptions, verifyEvidence } from './verify-evidence.ts'

@@ -80,13 +80,16 @@ export class OscalWriter {
   end(period: { readonly since?: string; readonly until?: string }, now: Date): string {
     const start = period.since ?? this.#start ?? now.toISOString()
     const end = period.until ?? this.#end ?? now.toISOString()
-    const tallies = [...this.#tallies.values()].filter(({ description }) => description.controls.length > 0)
+    const tallies = [...this.#tallies.values()]
+      .filter(({ description }) => description.controls.length > 0)
+      .sort((a, b) => (a.description.policy < b.description.policy ? -1 : 1))
     const controls = new Map<string, Tally[]>()
     for (const tally of tallies)
       for (const control of tally.description.controls) controls.set(toControlToken(control), [...(controls.get(toControlToken(control)) ?? []), tally])
     const plan = uuidOf('plan', start, end)
     const observations = tallies.map((tally) => this.#observation(tally, start, end))
-    const findings = [...controls].flatMap(([control, of]) => toFinding(control, of, start, end))
+    const byName = [...controls].sort(([a], [b]) => (a < b ? -1 : 1))
+    const findings = byName.flatMap(([control, of]) => toFinding(control, of, start, end))
     const result = {
       uuid: uuidOf('result', start, end),
       title: 'Admission decisions',
@@ -94,7 +97,7 @@ export class OscalWriter {
       start,
       end,
       'reviewed-controls': {
-        'control-selections': [controls.size === 0 ? { 'include-all': {} } : { 'include-controls': [...controls.keys()].map((id) => ({ 'control-id': id })) }],
+        'control-selections': [controls.size === 0 ? { 'include-all': {} } : { 'include-controls': byName.map(([id]) => ({ 'control-id': id })) }],
       },
       ...(observations.length === 0 ? {} : { observations }),
       ...(findings.length === 0 ? {} : { findings }),
