@@ -30,7 +30,10 @@ export {
   Scanner,
   type ScannerOptions,
   type ScanPlan,
+  ScanStore,
   type ScanTarget,
+  tally,
+  toldFindings,
 } from './scan/index.ts'
 export { SchemaSync, type SchemaSyncOptions } from './schema-sync.ts'
 export { ShrinkGuard } from './shrink-guard.ts'

@@ -3,3 +3,4 @@ export { planScan, type ScanGap, type ScanPlan, type ScanTarget } from './plan.t
 export type { Collection, ObjectEvent, ObjectPage, ObjectSource, PageRequest } from './ports.ts'
 export { ReportWriter, type ReportWriterOptions } from './report-writer.ts'
 export { Scanner, type ScannerOptions } from './scanner.ts'
+export { type Entry, ScanStore, tally, toldFindings } from './store.ts'
