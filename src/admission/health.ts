@@ -26,6 +26,8 @@ export function makeHealthApp({ notReadyReason }: HealthOptions): Express {
 export function makeMetricsApp(expose: () => Promise<{ readonly contentType: string; readonly text: string }>): Express {
   const app = express()
   app.disable('x-powered-by')
+  // Nobody asks for it, and it would be a digest of a megabyte at every scrape.
+  app.disable('etag')
   app.get('/metrics', async (_request, response) => {
     const { contentType, text } = await expose()
     response.type(contentType).send(text)

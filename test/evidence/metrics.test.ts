@@ -120,6 +120,16 @@ describe('a decision', () => {
     ])
   })
 
+  test('counts what it cost to evaluate each policy, in dry runs too', async () => {
+    const metrics = new Metrics()
+    metrics.recordDecision(ALLOWED, REQUEST)
+    metrics.recordDecision(ALLOWED, DRY)
+    expect(await counted(metrics, 'bylaw_policy_evaluations_total')).toContain('bylaw_policy_evaluations_total{policy="has-a"} 2')
+    const { cost = 0 } = ALLOWED.evaluations.find(({ policy: name }) => name === 'has-a') ?? {}
+    expect(cost).toBeGreaterThan(0)
+    expect(await counted(metrics, 'bylaw_policy_cost_total')).toContain(`bylaw_policy_cost_total{policy="has-a"} ${2 * cost}`)
+  })
+
   test('takes its time, by operation and effect', async () => {
     const metrics = new Metrics()
     for (const seconds of [0.00005, 0.0001, 0.003, 20]) metrics.admission.recordDuration(seconds, 'CREATE', 'deny')

@@ -130,6 +130,62 @@ export const ALERT_CASES: readonly AlertCase[] = [
     isQuiet: fast,
   },
   {
+    alert: 'BylawEvidenceFailing',
+    atMinutes: 4,
+    labels: { ...JOB, instance: 'a' },
+    texts: { summary: 'the decision log of a cannot be written' },
+    fires: { 'bylaw_evidence_failing{job="bylaw",instance="a"}': '0 1x9', 'bylaw_evidence_failing{job="bylaw",instance="b"}': '0x9' },
+    isQuiet: { 'bylaw_evidence_failing{job="bylaw",instance="a"}': '0 1 0x9' },
+  },
+  {
+    alert: 'BylawEvidenceDropped',
+    atMinutes: 10,
+    labels: { ...JOB, reason: 'diskFull' },
+    texts: {
+      summary: 'records are missing in the decision log: diskFull',
+      description: 'About 10 records were dropped in ten minutes. The chain says how many are missing, and where.',
+    },
+    fires: { 'bylaw_evidence_records_dropped_total{job="bylaw",reason="diskFull"}': '0+1x20' },
+    isQuiet: { 'bylaw_evidence_records_dropped_total{job="bylaw",reason="diskFull"}': '5x20' },
+  },
+  {
+    alert: 'BylawEvidenceSinkDropped',
+    atMinutes: 10,
+    labels: { ...JOB, sink: 'Otlp', reason: 'rejected' },
+    texts: {
+      summary: 'Otlp does not get all records: rejected',
+      description: 'About 10 records of ten minutes did not reach Otlp; where there are files, they have them.',
+    },
+    fires: { 'bylaw_evidence_sink_records_dropped_total{job="bylaw",sink="Otlp",reason="rejected"}': '0+1x20' },
+    isQuiet: { 'bylaw_evidence_sink_records_dropped_total{job="bylaw",sink="Otlp",reason="rejected"}': '5x20' },
+  },
+  {
+    alert: 'BylawScanIncomplete',
+    atMinutes: 90,
+    labels: JOB,
+    fires: {
+      'bylaw_scan_complete{job="bylaw",instance="a"}': '0x120',
+      'bylaw_scan_complete{job="bylaw",instance="b"}': '0x120',
+      'bylaw_scan_running{job="bylaw",instance="b"}': '1x120',
+    },
+    isQuiet: {
+      'bylaw_scan_complete{job="bylaw",instance="a"}': '0x120',
+      'bylaw_scan_complete{job="bylaw",instance="b"}': '1x120',
+      'bylaw_scan_running{job="bylaw",instance="b"}': '1x120',
+    },
+  },
+  {
+    alert: 'BylawScanTooOld',
+    atMinutes: 400,
+    labels: JOB,
+    texts: { summary: 'existing objects were last known 6h 38m 20s ago' },
+    fires: { 'bylaw_scan_last_complete_timestamp_seconds{job="bylaw"}': '100x420' },
+    isQuiet: {
+      'bylaw_scan_last_complete_timestamp_seconds{job="bylaw",instance="a"}': '0x420',
+      'bylaw_scan_last_complete_timestamp_seconds{job="bylaw",instance="b"}': '3000x420',
+    },
+  },
+  {
     alert: 'BylawNoLeader',
     atMinutes: 6,
     labels: JOB,

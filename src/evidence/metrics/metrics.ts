@@ -36,6 +36,7 @@ export class Metrics {
   recordDecision(decision: Decision, request: Pick<AdmissionRequest, 'resource' | 'dryRun'>): void {
     this.admission.recordDecision(decision, request)
     this.coverage.recordDecision(decision, request)
+    this.policies.recordEvaluations(decision.evaluations)
     this.policies.recordDecision(decision, request.dryRun)
   }
 
