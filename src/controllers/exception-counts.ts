@@ -1,4 +1,5 @@
 import { durationMs, type PolicyStatus } from '../api/index.ts'
+import type { ScanState } from '../evidence/index.ts'
 import { type CompiledException, type CompiledPolicy, effectiveExpiryMs } from '../rules/index.ts'
 import type { ExceptionState } from './policy-sync.ts'
 
@@ -6,16 +7,27 @@ import type { ExceptionState } from './policy-sync.ts'
 export interface ExceptionUse {
   /** Whether it waives a violation of some object as it is stored now. */
   readonly waivesNow: boolean
-  /** Whether all objects that it is for would pass without it; undefined where that could not be told. */
-  readonly wouldPassNow: boolean | undefined
+  /** Whether all objects that it is for would pass without it, so that it can go. */
+  readonly wouldPassNow: boolean
 }
 
-/** What is known of the use of an exception (`namespace/name`); undefined until every object has been seen. */
-export type ExceptionUseReader = (exception: string) => ExceptionUse | undefined
+/** What is known of the use of an exception; undefined until every object has been seen. */
+export type ExceptionUseReader = (exception: CompiledException) => ExceptionUse | undefined
 
 const DAY_MS = 86_400_000
 const SOON_MS = 7 * DAY_MS
 const UNUSED_MS = 30 * DAY_MS
+/** What has just been approved is not called unused: the scan may not have come to it yet. */
+const GRACE_MS = 5 * 60_000
+
+/** What a scan of all objects tells of an exception that counts; undefined where it has not seen all that the exception's policies are about. */
+export function useByScan({ id, exception, approval }: CompiledException, scan: ScanState | 'stopped' | undefined, now: Date): ExceptionUse | undefined {
+  if (scan === undefined || scan === 'stopped' || approval.kind !== 'approved') return undefined
+  if (now.getTime() - Date.parse(approval.stamp.approvedAt) < GRACE_MS) return undefined
+  if (!exception.spec.policies.every(({ name }) => scan.policies[name]?.scanned.status === 'True')) return undefined
+  const waivesNow = (scan.waived[id] ?? 0) > 0
+  return { waivesNow, wouldPassNow: !waivesNow }
+}
 
 /** When an exception ends for a policy, in milliseconds since 1970. */
 export const endFor = (exception: CompiledException, { policy }: Pick<CompiledPolicy, 'policy'>): number =>
@@ -49,10 +61,10 @@ export function countExceptions(
     return isNamed && endFor(compiled, policy) > nowMs ? [compiled] : []
   })
   const isUnused = (exception: CompiledException): boolean => {
-    const since = unusedSince(exception, useOf(exception.id), lastTimeOf(exception.id))
+    const since = unusedSince(exception, useOf(exception), lastTimeOf(exception.id))
     return since !== undefined && nowMs - Date.parse(since) >= UNUSED_MS
   }
-  const isKnown = active.every(({ id }) => useOf(id) !== undefined)
+  const isKnown = active.every((exception) => useOf(exception) !== undefined)
   return {
     active: active.length,
     expiringSoon: active.filter((exception) => endFor(exception, policy) - nowMs < SOON_MS).length,

@@ -223,7 +223,7 @@ export function toExceptionStatus(
     waived: { count, ...(lastTime === undefined ? {} : { lastTime }) },
     ...(counted.length === 0 ? {} : { counted }),
     ...(idleSince === undefined ? {} : { unusedSince: idleSince }),
-    ...(use?.wouldPassNow === undefined ? {} : { wouldPassNow: use.wouldPassNow }),
+    ...(use === undefined || isExpired || approval.kind !== 'approved' ? {} : { wouldPassNow: use.wouldPassNow }),
     summary: {
       policies: clip(exception.spec.policies.map(({ name }) => name).join(', '), 1024),
       state: clip(isExpired ? `ended at ${endsAt}` : approval.kind === 'approved' ? `active until ${endsAt}` : `pending: ${approval.reason}`, 1024),

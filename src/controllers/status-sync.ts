@@ -19,10 +19,10 @@ import {
   type ScanState,
   toVector,
 } from '../evidence/index.ts'
-import type { CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
+import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
-import { type ExceptionUseReader, endFor } from './exception-counts.ts'
+import { endFor, useByScan } from './exception-counts.ts'
 import { levelStateOf } from './level-state.ts'
 import { Loop } from './loop.ts'
 import { differsOnlyInCounters, type SummedCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
@@ -41,8 +41,6 @@ export interface StatusSyncOptions {
   readonly fieldIssues: (policy: Policy) => readonly CompileIssue[]
   /** What a policy declares as context and cannot be gathered, with the reason. */
   readonly contextProblems: (policy: Policy) => readonly string[]
-  /** What is known of the use of exceptions; nothing is, where nobody looks at all objects. */
-  readonly exceptionUse?: ExceptionUseReader
   /** What is known of existing objects; undefined where nothing is yet. */
   readonly scan: () => ScanState | 'stopped' | undefined
   /** Whether this replica is the one that writes. */
@@ -181,7 +179,7 @@ export class StatusSync {
   }
 
   async #writePolicy(state: PolicyState, counted: Counted): Promise<void> {
-    const { policies, store, isRegistered, fieldIssues, contextProblems, exceptionUse, scan, replicas, now } = this.#options
+    const { policies, store, isRegistered, fieldIssues, contextProblems, scan, replicas, now } = this.#options
     const { name = '' } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.current(name)
@@ -199,7 +197,7 @@ export class StatusSync {
       contextProblems,
       counters,
       exceptions: policies.exceptions(),
-      exceptionUse: { useOf: exceptionUse ?? (() => undefined), lastTimeOf: (id: string) => this.#waivedLast(id, counted) },
+      exceptionUse: { useOf: (exception: CompiledException) => useByScan(exception, scan(), now()), lastTimeOf: (id: string) => this.#waivedLast(id, counted) },
       scan: scan(),
       now: now(),
     }
@@ -242,7 +240,7 @@ export class StatusSync {
   }
 
   async #writeException(state: ExceptionState, counted: Counted): Promise<void> {
-    const { policies, store, exceptionUse, now } = this.#options
+    const { policies, store, scan, now } = this.#options
     const { name = '', namespace = '', generation } = state.object.metadata
     const ruleSet = store.snapshot()
     const current = policies.currentException(name, namespace)
@@ -252,7 +250,7 @@ export class StatusSync {
     const series = counted.reports.flatMap(({ waivers: byException }) => byException.get(id) ?? [])
     const sum = addIncreases({ counts: [stored?.waived?.count ?? 0], counted: stored?.counted ?? [] }, series, counted.isComplete)
     const waivers = { count: sum.counts[0] ?? 0, lastTime: this.#waivedLast(id, counted), counted: sum.counted }
-    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers, now: now(), use: exceptionUse?.(id) })
+    const wanted = toExceptionStatus(state, stored, { ruleSet, waivers, now: now(), use: state.compiled && useByScan(state.compiled, scan(), now()) })
     if (isEqualJson(stored, wanted)) return
     const isCountersOnly =
       stored !== undefined && isEqualJson({ ...stored, waived: undefined, counted: undefined }, { ...wanted, waived: undefined, counted: undefined })

@@ -18,7 +18,6 @@ export {
   type Violation,
 } from './decision.ts'
 export { environmentOf, levelIn, type RequestEnvironment } from './environment.ts'
-export { wouldPassNow } from './exception-use.ts'
 export { idempotenceIssues } from './idempotence.ts'
 export type { ContextReader, ContextState, EvaluationInput, ParamReader, ParamState, SchemaReader } from './input.ts'
 export type { PatchOperation } from './json-diff.ts'

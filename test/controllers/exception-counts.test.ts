@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { countExceptions, type ExceptionUse, unusedSince } from '../../src/controllers/exception-counts.ts'
+import { countExceptions, type ExceptionUse, unusedSince, useByScan } from '../../src/controllers/exception-counts.ts'
 import { toExceptionStatus } from '../../src/controllers/policy-status.ts'
+import type { ScanState } from '../../src/evidence/index.ts'
 import { assembleRuleSet, compilePolicy } from '../../src/rules/index.ts'
 import { type ExceptionOptions, exceptionOf } from '../decide/exceptions.ts'
 import { policy, profile } from '../doors/build.ts'
@@ -23,7 +24,7 @@ interface Counted {
 
 function counts(exceptions: readonly ExceptionOptions[], { spec = {}, use = {}, lastTime }: Counted = {}) {
   const states = exceptions.map((options) => ({ object: OBJECT, compiled: exceptionOf(options), issues: [] }))
-  return countExceptions(compilePolicy(policy('p', spec)), states, { now: NOW, useOf: (id) => use[id], lastTimeOf: () => lastTime })
+  return countExceptions(compilePolicy(policy('p', spec)), states, { now: NOW, useOf: ({ id }) => use[id], lastTimeOf: () => lastTime })
 }
 
 describe('the exceptions to a policy', () => {
@@ -65,6 +66,27 @@ describe('the use of an exception', () => {
     expect(unusedSince(exceptionOf({}), IDLE, undefined)).toBeUndefined()
   })
 
+  test('is what a complete scan of its policies says', () => {
+    const scanned = (status: 'True' | 'Unknown', waived: number): ScanState => ({
+      revision: 'r',
+      policies: { p: { scanned: { status, reason: 'Scanned', message: '' }, violations: undefined, errors: 0, byLevel: [] } },
+      waived: { 'shop/e': waived },
+      figures: {
+        ...{ isComplete: true, objects: 1, kinds: [], kindsWithoutPolicy: 0, judgedTotal: 1, pairsTotal: 1, judgingSeconds: 0 },
+        ...{ reportsWritten: 0, reportsFailed: 0, reports: 0, firstScanSeconds: 0, lastCompleteMs: 0 },
+      },
+    })
+    const active = exceptionOf(APPROVED)
+    expect(useByScan(active, scanned('True', 0), NOW)).toEqual(IDLE)
+    expect(useByScan(active, scanned('True', 2), NOW)).toEqual(BUSY)
+    expect(useByScan(active, scanned('Unknown', 0), NOW)).toBeUndefined()
+    expect(useByScan(active, undefined, NOW)).toBeUndefined()
+    expect(useByScan(active, 'stopped', NOW)).toBeUndefined()
+    expect(useByScan(exceptionOf({}), scanned('True', 0), NOW)).toBeUndefined()
+    expect(useByScan(exceptionOf({ ...APPROVED, policies: [{ name: 'q', rules: ['*'] }] }), scanned('True', 0), NOW)).toBeUndefined()
+    expect(useByScan(active, scanned('True', 0), new Date('2026-05-31T00:04:59Z'))).toBeUndefined()
+  })
+
   test('stands in its status, with where it stands', () => {
     const ruleSet = assembleRuleSet({ policies: [compilePolicy(policy('p'))], profile: profile({}) })
     const statusOf = (options: ExceptionOptions, use?: ExceptionUse) => {
@@ -83,7 +105,7 @@ describe('the use of an exception', () => {
     expect(statusOf({}).state).toBe('pending: nobody has approved it')
     expect(statusOf({ ...APPROVED, expiresAt: '2026-06-01T00:00:00Z' }, IDLE)).toEqual({
       unusedSince: undefined,
-      wouldPassNow: true,
+      wouldPassNow: undefined,
       state: 'ended at 2026-06-01T00:00:00.000Z',
     })
   })
