@@ -83,7 +83,11 @@ interface Scan {
 async function firstScan(plane: ControlPlane, operator: Operator): Promise<Scan> {
   let residentMb = 0
   const sampler = setInterval(() => {
-    residentMb = Math.max(residentMb, usageOf(operator.pid).residentMb)
+    try {
+      residentMb = Math.max(residentMb, usageOf(operator.pid).residentMb)
+    } catch {
+      throw new Error(`the operator has ended\n${operator.log().slice(-2000)}`)
+    }
   }, 100)
   await until('the first scan', async () => sumOf(await operator.metrics(), 'bylaw_scan_first_duration_seconds') > 0)
   const seconds = sumOf(await operator.metrics(), 'bylaw_scan_first_duration_seconds')
