@@ -83,6 +83,12 @@ const CASES: readonly Case[] = [
     flux: 'Current',
   },
   {
+    name: 'a policy whose context cannot be read waits for the grant, and tells which',
+    object: policy({ observedGeneration: 3, conditions: [COMPILED, condition('Enforced', 'False', 'ContextUnknown', 'context `quotas` may not be listed')] }),
+    argo: ['Progressing', 'context `quotas` may not be listed'],
+    flux: 'InProgress',
+  },
+  {
     name: 'a policy that does not compile is degraded, with its mistake',
     object: policy({ observedGeneration: 3, conditions: [BROKEN, NOT_EVALUABLE] }),
     argo: ['Degraded', 'spec.validations[0].expression: undeclared reference to `x`'],
