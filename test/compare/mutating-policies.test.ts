@@ -133,7 +133,7 @@ beforeAll(async () => {
   await installDefinitions(plane)
   operator = await startOperator(plane)
   await Promise.all([makeNative(), makeBylaw()])
-  const waited = await plane.kubectl(['wait', '--for=condition=Enforced', '--timeout=90s', 'policies.bylaw.dev', '--all'], { timeoutMs: 100_000 })
+  const waited = await plane.kubectl(['wait', '--for=condition=Enforced', '--timeout=300s', 'policies.bylaw.dev', '--all'], { timeoutMs: 310_000 })
   if (waited.code !== 0) throw new Error(`${waited.stderr.slice(0, 800)}\n${operator.log().slice(-2000)}`)
   await untilInForce(NATIVE)
   await untilInForce(BYLAW)

@@ -212,7 +212,7 @@ describe('a tenant wants an exception that nobody gave him, and', () => {
     [
       'outlives the end: it is over by the clock, and a later end is pending',
       async () => {
-        const ending = await approved('ending', { expiresAt: inMs(6000) })
+        const ending = await approved('ending', { expiresAt: inMs(20_000) })
         await scene.until('its end', async () => (await tenant.attempt('ending-1')).status === 403)
         expect((await tenant.attempt('ending-1')).message).toContain('does not count: it expired at ')
         expect((await change('ending', { spec: { expiresAt: inMs(3_600_000) } })).status).toBe(200)

@@ -117,7 +117,7 @@ describe('an exception', () => {
   test(
     'ends by the clock',
     async () => {
-      const asked = exception('ending', { expiresAt: new Date(Date.now() + 8000).toISOString() })
+      const asked = exception('ending', { expiresAt: new Date(Date.now() + 15_000).toISOString() })
       await scene.put(asked, { as: 'tenant' })
       await approve('security', 'ending', '-n', TENANT_NAMESPACE)
       await untilAdmitted('ending-1')
