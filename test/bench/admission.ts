@@ -112,20 +112,22 @@ class Bench {
     return this.#arm('no-op webhook', plane, webhook.pid)
   }
 
-  async bylaw(name: string, policies: readonly unknown[]): Promise<BylawArm> {
+  /** With a folder, every decision is on record before it is answered. */
+  async bylaw(name: string, policies: readonly unknown[], hasLog = false): Promise<BylawArm> {
     const plane = await this.plane()
     await installDefinitions(plane)
     await applyAll(plane, policies)
     const port = await freePort()
-    const operator = await this.operator(plane, port)
+    const flags = hasLog ? ['--evidence-dir', mkdtempSync(join(this.#folder, 'evidence-'))] : []
+    const operator = await this.operator(plane, port, flags)
     await untilStatusesAreWritten(plane)
     return { ...this.#arm(name, plane, operator.pid), plane, operator, port }
   }
 
-  async operator(plane: ControlPlane, port: number): Promise<Operator> {
+  async operator(plane: ControlPlane, port: number, flags: readonly string[] = []): Promise<Operator> {
     // As it is shipped: built, with the settings of the image.
     const env = { NODE_OPTIONS: '--max-semi-space-size=4' }
-    const operator = await startOperator(plane, { admissionPort: port, admissionUrl: `https://${HOST}:${port}`, program: 'dist/main.js', env })
+    const operator = await startOperator(plane, { admissionPort: port, admissionUrl: `https://${HOST}:${port}`, program: 'dist/main.js', env, flags })
     this.#operators.push(operator)
     return operator
   }
@@ -210,8 +212,9 @@ export async function benchAdmission(): Promise<void> {
   try {
     const few = podPolicies()
     const small = await bench.bylaw(`Bylaw, ${few.length} policies`, few)
+    const logged = await bench.bylaw(`Bylaw, ${few.length} policies, with the decision log`, few, true)
     const large = await bench.bylaw(`Bylaw, ${POLICIES} policies, ${few.length} match`, [...few, ...otherPolicies(POLICIES - few.length)])
-    const arms: Arm[] = [await bench.bare('no webhook'), await bench.bare('no webhook, again'), await bench.noOp(), small, large, await bench.native()]
+    const arms: Arm[] = [await bench.bare('no webhook'), await bench.bare('no webhook, again'), await bench.noOp(), small, logged, large, await bench.native()]
     await sleep(SETTLE_MS)
     for (const { shot } of arms) await closedLoop(shot, 10, REQUESTS)
     process.stdout.write(
