@@ -1,8 +1,11 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import type { AccessQuestion, DecisionDependencies } from '../../src/admission/index.ts'
 import type { UserInfo } from '../../src/api/index.ts'
 import { type OpenDoor, openDoor } from '../doors/https-door.ts'
 import { askDecision } from '../support/decisions.ts'
+
+// Handshakes take their time on a busy machine.
+jest.setTimeout(60_000)
 
 const USERS: Readonly<Record<string, UserInfo>> = {
   't-auditor': { username: 'auditor', groups: [] },

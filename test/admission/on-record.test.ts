@@ -1,9 +1,12 @@
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import type { ReviewDependencies } from '../../src/admission/index.ts'
 import { type AdmissionResponse, isRecord } from '../../src/api/index.ts'
 import type { ReviewContext } from '../../src/evidence/index.ts'
 import { configMap, policy, reviewOf, ruleSet } from '../doors/build.ts'
 import { type OpenDoor, openDoor, post, readResponse } from '../doors/https-door.ts'
+
+// Handshakes take their time on a busy machine.
+jest.setTimeout(60_000)
 
 const RULES = ruleSet([policy('no-bad', { validations: [{ name: 'bad', expression: "!('bad' in object.data)", message: 'bad' }] })])
 const GOOD = JSON.stringify(reviewOf(configMap({ fine: 'x' })))

@@ -82,7 +82,7 @@ interface Batch {
 }
 
 /** An answer that waits no longer than this for its record: a disk that hangs must not hang admission. */
-const LATE_MS = 250
+const LATE_MS = 500
 const RETRY_MS = 1000
 const TICK_MS = 1000
 const CHECKPOINT_MS = 10_000
@@ -170,7 +170,7 @@ export class ChainLog {
     return false
   }
 
-  /** Whether all that was appended since the last call is kept, as far as the durability asks. Never longer than a quarter of a second. */
+  /** Whether all that was appended since the last call is kept, as far as the durability asks. Never much longer than half a second. */
   commit(): boolean | Promise<boolean> {
     const isKept = !this.#hasDropped
     this.#hasDropped = false
@@ -185,12 +185,17 @@ export class ChainLog {
       return false
     }
     const isWritten = new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => {
+      let isTold = false
+      const giveUp = (): void => {
+        if (isTold) return
         this.#isStalled = true
         this.#options.observer.recordLate()
         resolve(false)
-      }, LATE_MS)
+      }
+      // Where this process did not get to run, the write may be done, and its end be what is taken up next.
+      const timer = setTimeout(() => setImmediate(giveUp), LATE_MS)
       this.#waiters.push((written) => {
+        isTold = true
         clearTimeout(timer)
         resolve(written && isKept)
       })

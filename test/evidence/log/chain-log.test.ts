@@ -2,9 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import type { LogFile } from '../../../src/evidence/index.ts'
 import { Folder, makeLog, put, putMany, verdicts } from './logs.ts'
+
+// Some of it waits for the clock.
+jest.setTimeout(30_000)
 
 let folder: Folder
 
@@ -145,7 +148,7 @@ describe('a disk', () => {
     expect((await verdicts(folder)).filter((text) => !text.includes('Changed 1'))).toEqual(['note Dropped 3'])
   })
 
-  test('that hangs delays answers by a quarter of a second once, and no more', async () => {
+  test('that hangs delays answers by half a second once, and no more', async () => {
     const file = new TestFile()
     const { log, told } = makeLog(folder.path, { createFile: async () => file })
     await put(log)
@@ -155,10 +158,10 @@ describe('a disk', () => {
     })
     const startMs = performance.now()
     expect(await put(log)).toBe(false)
-    expect(performance.now() - startMs).toBeLessThan(1000)
+    expect(performance.now() - startMs).toBeLessThan(2000)
     for (let index = 0; index < 100; index++) expect(log.commit()).toBe(true)
     expect(await put(log)).toBe(false)
-    expect(performance.now() - startMs).toBeLessThan(1200)
+    expect(performance.now() - startMs).toBeLessThan(2200)
     expect(told.late).toBe(2)
     goOn()
     file.hang = undefined
