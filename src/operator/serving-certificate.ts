@@ -1,4 +1,4 @@
-import { randomBytes, X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Config } from '../api/index.ts'
 import { CertificateSync, type CertificateSyncOptions, type KeyPair } from '../controllers/index.ts'
@@ -29,22 +29,28 @@ interface Files {
 /** When a certificate ends, in milliseconds. */
 export const endOfCertificate = (cert: string): number => Date.parse(new X509Certificate(cert).validTo)
 
-/** A certificate that others keep in files; looked at once a minute. */
-function certificateFromFiles({ certFile, keyFile, caFile }: Files, onBundle: () => void): ServingCertificate {
+/** A certificate that others keep in files; looked at once a minute. The keys of Bylaw's own are in its Secret all the same: an approval must count on every instance, and after a restart. */
+function certificateFromFiles({ certFile, keyFile, caFile }: Files, options: Omit<CertificateSyncOptions, 'onServing'>): ServingCertificate {
+  const keys = new CertificateSync({ ...options, onServing: () => {}, onBundle: () => {} })
   const read = (): KeyPair => ({ cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') })
   let timer: NodeJS.Timeout | undefined
   return {
     bundle: () => readFileSync(caFile, 'utf8'),
-    digestKey: randomBytes(32).toString('hex'),
-    evidenceKey: undefined,
+    get digestKey() {
+      return keys.digestKey
+    },
+    get evidenceKey() {
+      return keys.evidenceKey
+    },
     start: async (onServing) => {
+      await keys.refresh()
       let served = read()
       timer = setInterval(() => {
         const next = read()
         if (next.cert === served.cert) return
         served = next
         onServing(next)
-        onBundle()
+        options.onBundle()
       }, FILE_CHECK_MS)
       timer.unref()
       return served
@@ -84,7 +90,7 @@ export function servingCertificate(
   options: Omit<CertificateSyncOptions, 'onServing'>,
 ): ServingCertificate {
   if (source === 'Files' && certFile !== undefined && keyFile !== undefined && caFile !== undefined) {
-    return certificateFromFiles({ certFile, keyFile, caFile }, options.onBundle)
+    return certificateFromFiles({ certFile, keyFile, caFile }, options)
   }
   return certificateFromSecret(options)
 }
