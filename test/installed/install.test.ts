@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { parseYamlDocuments } from '../../src/api/index.ts'
+import { reportsOf, rowsOf } from '../e2e/reports.ts'
 import { at, configMap, everywhere, listAt, on, pod, policyOf, SCENE_MS, Scene, TEST_MS } from '../e2e/scene.ts'
 import { askDecision } from '../support/decisions.ts'
 import { ACCOUNT, accountToken, followReadme, install, LIKE_A_CLUSTER, lineOf, linesOf, readRole } from './installation.ts'
@@ -140,15 +141,33 @@ describe('as installed', () => {
   })
 })
 
+describe('existing objects', () => {
+  test('are reported, and so is what cannot be judged, until the policies are gone', async () => {
+    const quiet = policyOf('quiet', "object.metadata.name != 'good'", { enforcement: everywhere('Observe') })
+    const asking = policyOf('asking', "request.userInfo.username != 'eve'")
+    await scene.enforce(quiet, asking)
+    await scene.until('the reports', async () => (await rowsOf(scene.plane, 'shop')).length === 1 && (await rowsOf(scene.plane, '')).length === 1)
+    await scene.withdraw(quiet, asking)
+    await scene.until('the reports to go', async () => (await rowsOf(scene.plane, 'shop')).length === 0 && (await reportsOf(scene.plane, '')).length === 0)
+    await scene.withdraw(POLICY)
+    await scene.until('all reports to go', async () => (await reportsOf(scene.plane, 'shop')).length === 0)
+    await scene.enforce(POLICY)
+  })
+})
+
 describe('the rights of its account', () => {
-  test('were enough: nothing that it asked for was forbidden', () => {
+  test('were enough: nothing that it asked for was forbidden', async () => {
     expect(requests().length).toBeGreaterThan(20)
-    expect(forbidden()).toEqual([])
+    // What is granted by aggregation is granted a moment after the installation.
+    const late = new Set(linesOf(await readRole(scene.plane, 'bylaw-reader')))
+    expect(forbidden().filter((one) => !late.has(one))).toEqual([])
   })
 
   test('were all used: each line of its roles', async () => {
     const granted = [await readRole(scene.plane, 'bylaw-operator'), await readRole(scene.plane, 'bylaw-operator', 'bylaw-system')].flatMap(linesOf)
     const used = new Set(requests().flatMap((event) => [lineOf(event, true), lineOf(event, false)]))
+    // Server-side apply needs `create` where there is no object yet.
+    for (const event of requests()) if (event.responseStatus?.code === 201) used.add(lineOf({ ...event, verb: 'create' }, false))
     expect(granted.filter((one) => !used.has(one))).toEqual([])
   })
 

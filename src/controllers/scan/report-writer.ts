@@ -69,7 +69,6 @@ export class ReportWriter {
   /** Makes the definitions of reports that nobody has brought; those of others are left as they are. */
   async #define(): Promise<void> {
     for (const definition of REPORT_DEFINITIONS) {
-      if ((await this.#options.find(`${DEFINITIONS}/${definition.metadata.name ?? ''}`)) !== undefined) continue
       try {
         await this.#options.create(DEFINITIONS, definition)
       } catch (error) {
