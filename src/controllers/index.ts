@@ -24,8 +24,11 @@ export { type Replica, ReplicaSync, type ReplicaSyncOptions } from './replica-sy
 export {
   judgeObject,
   type ObjectSource,
+  type PolicyPrint,
   planScan,
+  printOf,
   ReportWriter,
+  reachOfChange,
   type ScanGap,
   Scanner,
   type ScannerOptions,
@@ -35,6 +38,7 @@ export {
   tally,
   toldFindings,
 } from './scan/index.ts'
+export { scannedStatus } from './scanned-status.ts'
 export { SchemaSync, type SchemaSyncOptions } from './schema-sync.ts'
 export { ShrinkGuard } from './shrink-guard.ts'
 export { StatusSync, type StatusSyncOptions } from './status-sync.ts'

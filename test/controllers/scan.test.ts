@@ -1,7 +1,27 @@
 import { describe, expect, test } from '@jest/globals'
-import { BUILT_IN_RESOURCES, defaultEnforcementProfile, type KubernetesObject } from '../../src/api/index.ts'
-import { judgeObject, planScan, type ScanPlan, ScanStore, type ScanTarget, tally, toldFindings } from '../../src/controllers/index.ts'
-import { assembleRuleSet, compilePolicy, type EnforcedPolicy, type NamespaceState, type RuleSet, type ServedVersions } from '../../src/rules/index.ts'
+import { BUILT_IN_RESOURCES, defaultEnforcementProfile, type KubernetesObject, parsePolicyException } from '../../src/api/index.ts'
+import {
+  judgeObject,
+  type PolicyPrint,
+  planScan,
+  printOf,
+  reachOfChange,
+  type ScanPlan,
+  ScanStore,
+  type ScanTarget,
+  tally,
+  toldFindings,
+} from '../../src/controllers/index.ts'
+import {
+  assembleRuleSet,
+  compileException,
+  compilePolicy,
+  type EnforcedPolicy,
+  type NamespaceState,
+  type RuleSet,
+  type ServedVersions,
+} from '../../src/rules/index.ts'
+import { exception } from '../api/resources.ts'
 import { on, policy } from '../doors/build.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -244,5 +264,38 @@ describe('what is remembered', () => {
     expect(judged.store.size).toBe(1)
     judged.store.sweep(judged.target('pods').key, 2, 'shop')
     expect({ size: judged.store.size, changes: [...judged.store.takeChanges()] }).toEqual({ size: 0, changes: ['shop'] })
+  })
+})
+
+describe('where a change has objects judged again', () => {
+  const plain = ruleSetOf(NO_HOST)
+  const print = (ruleSet: RuleSet, params = ''): PolicyPrint => {
+    const [own] = ruleSet.policies
+    if (own === undefined) throw new Error('no policy')
+    return printOf(ruleSet, own, params, new Date(0))
+  }
+  const withException = (namespace: string, expiresAt = '2030-01-01T00:00:00Z'): RuleSet => {
+    const parsed = parsePolicyException(exception({ policies: [{ name: 'p0', rules: ['*'] }], expiresAt }, { name: 'e', namespace }))
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.error))
+    const { compiled } = compileException(parsed.value, { apiVersion: '', kind: '', metadata: {} }, { approvalKey: '', ownNamespace: 'bylaw-system' })
+    return assembleRuleSet({
+      policies: [compilePolicy(policy('p0', { matchConstraints: on('pods'), ...NO_HOST }))],
+      profile: defaultEnforcementProfile(),
+      exceptions: [compiled],
+    })
+  }
+
+  test.each<[string, PolicyPrint | undefined, PolicyPrint | undefined, readonly string[] | 'everywhere']>([
+    ['nowhere where nothing has changed', print(plain), print(ruleSetOf(NO_HOST)), []],
+    ['everywhere for a new policy', undefined, print(plain), 'everywhere'],
+    ['everywhere for another expression', print(plain), print(ruleSetOf(says('false'))), 'everywhere'],
+    ['everywhere for another level', print(plain), print(ruleSetOf({ ...NO_HOST, severity: 'low' })), 'everywhere'],
+    ['everywhere for another parameter', print(plain, 'a@1'), print(plain, 'a@2'), 'everywhere'],
+    ['in the namespace of an exception', print(plain), print(withException('shop')), ['shop']],
+    ['in the namespace of one that has gone', print(withException('shop')), print(plain), ['shop']],
+    ['in the namespace of one that has ended', print(withException('shop')), print(withException('shop', '1970-01-01T00:00:00Z')), ['shop']],
+  ])('%s', (_, before, after, reach) => {
+    const found = reachOfChange(before, after)
+    expect(found === undefined ? 'everywhere' : [...found]).toEqual(reach)
   })
 })

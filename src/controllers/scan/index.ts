@@ -1,3 +1,4 @@
+export { type PolicyPrint, printOf, reachOfChange } from './fingerprint.ts'
 export { judgeObject } from './judge.ts'
 export { planScan, type ScanGap, type ScanPlan, type ScanTarget } from './plan.ts'
 export type { Collection, ObjectEvent, ObjectPage, ObjectSource, PageRequest } from './ports.ts'
