@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
-import { type PolicyStatus, parsePolicyException } from '../../src/api/index.ts'
-import { exceptionUse, scannedStatus } from '../../src/controllers/index.ts'
+import type { PolicyStatus } from '../../src/api/index.ts'
+import { scannedStatus } from '../../src/controllers/index.ts'
 import type { PolicyScan, ScannedState, ScanState } from '../../src/evidence/index.ts'
-import { exception as fileOf } from '../api/resources.ts'
 
 const SCANNED: ScannedState = { status: 'True', reason: 'Scanned', message: 'all' }
 const FORBIDDEN: ScannedState = { status: 'False', reason: 'Forbidden', message: 'pods is forbidden' }
@@ -11,10 +10,10 @@ const NEEDS: ScannedState = { status: 'False', reason: 'NeedsRequest', message: 
 
 const figure = (current: number, asOf: string, complete = true) => ({ current, asOf, complete, byNamespace: [] })
 
-const stateOf = (scanned: ScannedState, violations: PolicyScan['violations'], waived: Readonly<Record<string, number>> = {}): ScanState => ({
+const stateOf = (scanned: ScannedState, violations: PolicyScan['violations']): ScanState => ({
   revision: 'r',
   policies: { p: { scanned, violations, errors: 0, byLevel: [] } },
-  waived,
+  waived: {},
   figures: {
     isComplete: true,
     objects: 0,
@@ -54,22 +53,5 @@ describe('the status of a policy', () => {
   test('has no figure before the first scan, and says that it is under way', () => {
     const status = scannedStatus('p', undefined, stateOf(SCANNING, undefined))
     expect(status).toEqual({ conditions: [{ type: 'Scanned', ...SCANNING }], violations: undefined })
-  })
-})
-
-describe('the use of an exception', () => {
-  const parsed = parsePolicyException(fileOf({ policies: [{ name: 'p', rules: ['*'] }] }, { name: 'e', namespace: 'n' }))
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.error))
-  const exception = parsed.value
-
-  test.each<[string, ScanState | 'stopped' | undefined, unknown]>([
-    ['is not known before a scan', undefined, undefined],
-    ['is not known after a break', 'stopped', undefined],
-    ['is not known while something is not', stateOf(SCANNED, figure(0, '', false)), undefined],
-    ['is not known where the policy is not scanned', stateOf(NEEDS, undefined), undefined],
-    ['is seen where it waives something', stateOf(SCANNED, figure(0, ''), { 'n/e': 2 }), { waivesNow: true, wouldPassNow: false }],
-    ['is over where all objects pass', stateOf(SCANNED, figure(0, ''), { 'n/other': 2 }), { waivesNow: false, wouldPassNow: true }],
-  ])('%s', (_, scan, use) => {
-    expect(exceptionUse(exception, scan)).toEqual(use)
   })
 })
