@@ -1,24 +1,16 @@
-import { type KubernetesObject, objectName, ok, type Result } from '../api/index.ts'
+import { type KubernetesObject, ok, type Result } from '../api/index.ts'
 import { type Bindings, type CelValue, CostBudget, type EvaluationError, Lazy } from '../cel/index.ts'
-import {
-  type Candidate,
-  type CompiledExpression,
-  fittingMatch,
-  isDenying,
-  isNamespaceObject,
-  type MutationRule,
-  type Rule,
-  type RuleSet,
-  toVirtualPod,
-} from '../rules/index.ts'
+import { type Candidate, type CompiledExpression, fittingMatch, isDenying, type MutationRule, type Rule, type RuleSet } from '../rules/index.ts'
 import { contextBindings } from './context.ts'
-import type { ContextReference, Effect, EvaluationErrorCode, LeafCorrection, Mitigation, ParamReference, PolicyEvaluation, RuleOutcome } from './decision.ts'
+import type { ContextReference, Effect, LeafCorrection, Mitigation, ParamReference, PolicyEvaluation, RuleOutcome } from './decision.ts'
 import { levelIn, type RequestEnvironment } from './environment.ts'
 import type { EvaluationInput } from './input.ts'
 import { diffJson, type PatchOperation } from './json-diff.ts'
 import { hasNoNewAtom, isDescended, isNotWorse } from './mitigation.ts'
+import { type Param, paramsOf } from './params.ts'
 import { applyMutations, type Bind, isIdempotent, type MutationContext, objectionToPatch, touchesChange, withTemplate } from './policy-correction.ts'
 import { authoredText, showError } from './redaction.ts'
+import { subjectOf, type Unevaluable, type View } from './subject.ts'
 import { type Suggestion, toSuggestion } from './suggestion.ts'
 import { isSensitive, type ValueRules } from './values.ts'
 import { explainViolation, oneLine } from './violation.ts'
@@ -41,23 +33,6 @@ export interface RequestContext {
   readonly leafCorrections: LeafCorrection[]
   /** Policies that were judged on the way. */
   readonly evaluations: PolicyEvaluation[]
-}
-
-interface Unevaluable {
-  readonly code: EvaluationErrorCode
-  readonly message: string
-}
-
-/** The object and the old object as a policy sees them: as they are, or the Pods that they would make. */
-interface View {
-  readonly object: KubernetesObject | null
-  readonly oldObject: KubernetesObject | null
-}
-
-/** What `params` is, and how outcomes call it where a selector chose it. */
-interface Param {
-  readonly object: KubernetesObject | null
-  readonly param?: string
 }
 
 type Evaluated = Result<CelValue, Unevaluable>
@@ -146,7 +121,7 @@ class PolicyJudgement {
   }
 
   outcomes(): readonly RuleOutcome[] {
-    const subject = this.#subject()
+    const subject = subjectOf(this.#candidate, this.#context.input)
     if (subject === undefined) return []
     return subject.failure === undefined ? this.#judge(subject.view) : this.#errors(subject.view, subject.failure)
   }
@@ -160,7 +135,7 @@ class PolicyJudgement {
     const { template } = match
     const mutations = policy.mutations.filter(({ operations, templates }) => operations.has(operation) && (template === undefined || templates === 'Apply'))
     if (mutations.length === 0) return UNTOUCHED
-    const subject = this.#subject()
+    const subject = subjectOf(this.#candidate, this.#context.input)
     if (subject === undefined) return UNTOUCHED
     if (subject.failure !== undefined) return { kind: 'notCorrected', reason: subject.failure.message }
     const { view } = subject
@@ -211,56 +186,6 @@ class PolicyJudgement {
   #isWaived(view: View): boolean {
     const { rules } = this.#candidate.policy
     return rules.length > 0 && rules.every(({ name }) => this.#waiver(name, view)?.waivedBy !== undefined)
-  }
-
-  /** What the policy judges, and why it cannot be where it cannot; undefined where the policy does not apply. */
-  #subject(): { readonly view: View; readonly failure: Unevaluable | undefined } | undefined {
-    const { match } = this.#candidate
-    const { input } = this.#context
-    const { request } = input
-    if (input.lane !== 'offline' && (input.lane !== match.lane || (match.lane === 'equivalent' && request.resource.version !== match.version))) return undefined
-    const selected = this.#namespaceIsSelected()
-    if (selected === false) return undefined
-    const view = this.#view()
-    if (view === undefined || !this.#objectIsSelected(view)) return undefined
-    if (selected === undefined) {
-      const message = 'the labels of the namespace could not be read, so `namespaceSelector` cannot be judged'
-      return { view, failure: { code: 'NamespaceUnknown', message } }
-    }
-    if (input.lane === 'offline' && match.lane === 'equivalent' && request.resource.version !== match.version) {
-      const message = `the policy judges version \`${match.version}\` of \`${request.resource.resource}\`, not \`${request.resource.version}\``
-      return { view, failure: { code: 'WrongVersion', message } }
-    }
-    return { view, failure: undefined }
-  }
-
-  /** Undefined where that cannot be told. */
-  #namespaceIsSelected(): boolean | undefined {
-    const { namespace: selects } = this.#candidate.policy.selectors
-    if (selects === undefined) return true
-    const { request, namespace } = this.#context.input
-    if (isNamespaceObject(request)) {
-      const isChange = request.subResource === '' && request.operation !== 'DELETE'
-      return selects((isChange ? request.object : (request.oldObject ?? request.object))?.metadata.labels ?? {})
-    }
-    if (namespace.kind === 'clusterScoped') return true
-    return namespace.kind === 'found' ? selects(namespace.object.metadata.labels ?? {}) : undefined
-  }
-
-  /** Undefined where a workload has no pod template, and so makes no Pods. */
-  #view(): View | undefined {
-    const { template } = this.#candidate.match
-    const { object, oldObject } = this.#context.input.request
-    if (template === undefined) return { object, oldObject }
-    const projected = object === null ? null : toVirtualPod(object, template)
-    if (projected === null) return undefined
-    return { object: projected, oldObject: oldObject === null ? null : toVirtualPod(oldObject, template) }
-  }
-
-  #objectIsSelected({ object, oldObject }: View): boolean {
-    const { object: selects } = this.#candidate.policy.selectors
-    if (selects === undefined) return true
-    return [object, oldObject].some((seen) => seen !== null && selects(seen.metadata.labels ?? {}))
   }
 
   #bindings({ object, oldObject }: View, params: KubernetesObject | null, budget = this.#budget): Bindings {
@@ -371,32 +296,8 @@ class PolicyJudgement {
     return failure === undefined ? ok(true) : { ok: false, error: { kind: 'error', error: failure } }
   }
 
-  /** None, the one that is named, or those that a selector matches. */
   #params(): Result<readonly Param[], Unevaluable | 'skip'> {
-    const { paramKind, paramRef } = this.#candidate.policy.policy.spec
-    if (paramKind === undefined || paramRef === undefined) return ok([{ object: null }])
-    const { params, request } = this.#context.input
-    const wanted = paramRef.name === undefined ? `${paramKind.kind} that \`paramRef.selector\` matches` : `${paramKind.kind} \`${paramRef.name}\``
-    const note = ({ metadata: { namespace = '', name = '', resourceVersion = '' } }: KubernetesObject): void => {
-      this.#context.paramsRead.push({ kind: paramKind.kind, namespace, name, resourceVersion })
-    }
-    const state = params(paramKind, paramRef, isNamespaceObject(request) ? '' : request.namespace)
-    switch (state.kind) {
-      case 'found':
-        note(state.object)
-        return ok([{ object: state.object }])
-      case 'several':
-        state.objects.forEach(note)
-        return ok(state.objects.map((object) => ({ object, param: objectName(object) })))
-      case 'missing':
-        if (paramRef.parameterNotFoundAction === 'Allow') return { ok: false, error: 'skip' }
-        return {
-          ok: false,
-          error: { code: 'ParamNotFound', message: paramRef.name === undefined ? `there is no ${wanted}` : `the parameter ${wanted} does not exist` },
-        }
-      case 'unknown':
-        return { ok: false, error: { code: 'ParamUnknown', message: `the parameter ${wanted} could not be read: ${state.reason}` } }
-    }
+    return paramsOf(this.#candidate.policy.policy, this.#context.input, (read) => this.#context.paramsRead.push(read))
   }
 
   #judgeRule(rule: Rule, view: View, bindings: Bindings, params: KubernetesObject | null, failed?: Suggestion): RuleOutcome {
