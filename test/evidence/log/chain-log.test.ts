@@ -67,6 +67,15 @@ describe('a record', () => {
     await log.close()
   })
 
+  test('is written at once where one follows the other without a pause', async () => {
+    const { log, told } = makeLog(folder.path)
+    const startMs = performance.now()
+    await putMany(log, 300)
+    expect(performance.now() - startMs).toBeLessThan(5000)
+    expect(told).toMatchObject({ written: { allow: 300 }, late: 0, dropped: {} })
+    await log.close()
+  })
+
   test('is on the disk where that is asked for, and in the file after a moment where that is enough', async () => {
     const file = new TestFile()
     const synced = makeLog(folder.path, { durability: 'synced', createFile: async () => file }).log
