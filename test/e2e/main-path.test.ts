@@ -113,7 +113,7 @@ describe('a policy', () => {
       const { stdout } = await kubectl('get', 'bypol', 'run-as-non-root')
       expect(stdout.trimEnd().split('\n')).toEqual([
         expect.stringMatching(/^NAME +SEVERITY +LEVELS +VIOLATIONS +ENFORCED +AGE$/),
-        expect.stringMatching(/^run-as-non-root +high +dev=Observe staging=Warn prod=Deny +True +\d+s$/),
+        expect.stringMatching(/^run-as-non-root +high +dev=Observe staging=Warn prod=Deny +\d* *True +\d+s$/),
       ])
     },
     TEST_MS,
@@ -140,6 +140,9 @@ describe('a policy', () => {
       expect(notes.sort()).toEqual([
         'Normal Compiled is True: all expressions compile',
         'Normal Enforced is True: in force: dev=Observe staging=Warn prod=Deny',
+        ...['shop-dev', 'shop-staging', 'shop'].map(
+          (name) => `Warning first violation in namespace \`${name}\`: a Deployment: spec.template.spec.containers[0].securityContext.runAsNonRoot is not set`,
+        ),
       ])
     },
     TEST_MS,
