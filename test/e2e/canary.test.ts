@@ -139,9 +139,11 @@ test(
       }
     }
     agent.destroy()
-    await sleep(5000)
+    // An instance shows what it has counted every five seconds.
+    await sleep(6000)
     const policiesNow = await scene.plane.request('GET', '/apis/bylaw.dev/v1/policies')
     const events = await scene.plane.request('GET', '/apis/events.k8s.io/v1/events')
+    const leases = await scene.plane.request('GET', '/apis/coordination.k8s.io/v1/namespaces/bylaw-system/leases')
     const places: Readonly<Record<string, string>> = {
       answers: told.join('\n'),
       log: readdirSync(folder)
@@ -151,11 +153,14 @@ test(
       metrics: await scene.bylaw.metrics(),
       policies: JSON.stringify(policiesNow.body),
       Events: JSON.stringify(events.body),
+      Leases: JSON.stringify(leases.body),
     }
     // The test must be able to fail: what may be read, and what hides the rest, is there.
     expect(places['log']).toMatch(/digest [0-9a-f]{6}/)
     expect(places['standard output and error']).toContain('"kind":"decision"')
     expect(told.join('\n')).toContain('digest')
+    expect(places['Leases']).toContain('bylaw.dev/violations')
+    expect(places['Leases']).toMatch(/digest [0-9a-f]{6}/)
     expect(at(policiesNow.body, 'items')).toHaveLength(policies.length)
     const secrets = planted.flatMap(({ kind, first, second }) =>
       [...first.secret, ...second.secret].map(({ place, text: secret }) => ({ where: `${kind[2]} ${place.join('.')}`, secret })),
