@@ -198,6 +198,8 @@ export class ChainVerifier {
     this.#hash = hash
     this.#remember(seq, hash)
     this.#judge(seq, hash, bytes, body)
+    // Of a record that stands elsewhere the time says nothing.
+    this.#readTime(seq, body?.['time'])
   }
 
   #remember(seq: number, hash: string): void {
@@ -225,7 +227,6 @@ export class ChainVerifier {
     }
     if (kind === 'pruned' && isRecord(pruned)) this.#readPruned(pruned)
     this.#isEnded = kind === 'end'
-    this.#readTime(seq, body['time'])
   }
 
   #checkSignature(seq: number, bytes: Buffer): void {
