@@ -1,6 +1,6 @@
 import type { AdmissionRequest } from '../../api/index.ts'
 import type { Correction, Decision, RuleOutcome } from '../../decide/index.ts'
-import type { Lane, RuleSet } from '../../rules/index.ts'
+import type { Lane, PolicyIdentity, RuleSet } from '../../rules/index.ts'
 import { toCorrectionRecord } from '../correction-record.ts'
 import { toOutcomeRecord } from '../decision-record.ts'
 
@@ -61,34 +61,53 @@ function toRequest(request: AdmissionRequest): Readonly<Record<string, unknown>>
   }
 }
 
-interface PolicyPart {
-  readonly outcomes: RuleOutcome[]
+/** What is the same in every record of a policy, by its level; most records are made of nothing else. */
+interface FixedTexts {
+  readonly head: string
+  /** The names of all its rules, where all of them passed. */
+  allPassed: string | undefined
 }
 
-/** By policy: passes as names alone, since they are the mass; all else in full. */
-function toPolicies({ outcomes, evaluations }: Decision): readonly Readonly<Record<string, unknown>>[] {
-  const parts = new Map<string, PolicyPart>()
-  for (const outcome of outcomes) {
-    const { name } = outcome.rule.policy
-    const part = parts.get(name)
-    if (part === undefined) parts.set(name, { outcomes: [outcome] })
-    else part.outcomes.push(outcome)
+const fixedTexts = new WeakMap<PolicyIdentity, Map<string, FixedTexts>>()
+
+function fixedTextsOf(identity: PolicyIdentity, revision: string, level: string): FixedTexts {
+  const byLevel = fixedTexts.get(identity) ?? new Map<string, FixedTexts>()
+  fixedTexts.set(identity, byLevel)
+  const known = byLevel.get(level)
+  if (known !== undefined) return known
+  const head = JSON.stringify({ policy: identity.name, revision, level, severity: identity.severity }).slice(0, -1)
+  const made: FixedTexts = { head, allPassed: undefined }
+  byLevel.set(level, made)
+  return made
+}
+
+const isPlainPass = ({ result, param }: RuleOutcome): boolean => result === 'pass' && param === undefined
+
+function outcomesText(own: readonly RuleOutcome[], fixed: FixedTexts): string {
+  if (own.every(isPlainPass)) {
+    fixed.allPassed ??= `,"passed":${JSON.stringify(own.map(({ rule }) => rule.name))}`
+    return fixed.allPassed
   }
-  return evaluations.map(({ policy, revision, cost, durationMs }) => {
-    const own = parts.get(policy)?.outcomes ?? []
-    const passed = own.filter(({ result }) => result === 'pass')
-    const others = own.filter(({ result }) => result !== 'pass')
-    return {
-      policy,
-      revision,
-      level: own[0]?.level,
-      severity: own[0]?.rule.policy.severity,
-      cost,
-      ...(durationMs === undefined ? {} : { durationMs: toMs(durationMs) }),
-      ...(passed.length === 0 ? {} : { passed: passed.map(({ rule, param }) => (param === undefined ? rule.name : `${rule.name} (${param})`)) }),
-      ...(others.length === 0 ? {} : { outcomes: others.map(toOutcomeRecord) }),
-    }
-  })
+  const passed = own.filter(({ result }) => result === 'pass').map(({ rule, param }) => (param === undefined ? rule.name : `${rule.name} (${param})`))
+  const others = own.filter(({ result }) => result !== 'pass').map(toOutcomeRecord)
+  return `${passed.length === 0 ? '' : `,"passed":${JSON.stringify(passed)}`}${others.length === 0 ? '' : `,"outcomes":${JSON.stringify(others)}`}`
+}
+
+/** By policy, as JSON: passes as names alone, since they are the mass; all else in full. */
+function policiesText({ outcomes, evaluations }: Decision): string {
+  const parts: string[] = []
+  let from = 0
+  for (const { policy, revision, cost, durationMs } of evaluations) {
+    let to = from
+    while (outcomes[to]?.rule.policy.name === policy) to += 1
+    const own = outcomes.slice(from, to)
+    from = to
+    const [first] = own
+    if (first === undefined) continue
+    const fixed = fixedTextsOf(first.rule.policy, revision, first.level)
+    parts.push(`${fixed.head},"cost":${cost}${durationMs === undefined ? '' : `,"durationMs":${toMs(durationMs)}`}${outcomesText(own, fixed)}}`)
+  }
+  return `[${parts.join(',')}]`
 }
 
 /** The exceptions that were tried, each in its state; none where nothing failed. */
@@ -114,12 +133,21 @@ const toContext = ({ lane, failureClass, waitedMs, durationMs }: ReviewContext):
 const environmentPart = ({ environment }: Pick<Decision, 'environment'>): Readonly<Record<string, unknown>> =>
   environment.kind === 'known' ? { environment: environment.name } : { environmentUnknown: environment.reason }
 
+const leavesOf = ({ leafCorrections }: Decision): Readonly<Record<string, unknown>> =>
+  leafCorrections.length === 0
+    ? {}
+    : {
+        leafCorrections: leafCorrections.map(({ policy, suggestion }) => ({
+          policy: policy.name,
+          ...(suggestion.kind === 'patch' ? { patch: suggestion.patch } : { failed: suggestion.reason }),
+        })),
+      }
+
 /** One decision with all that it depended on, as it stands in the log: one line of JSON. Fields are only ever added. */
 export function encodeDecision(id: string, decision: Decision, request: AdmissionRequest, context: ReviewContext): string {
-  const { effect, ruleSetRevision, breakGlass, leafCorrections, dependsOn } = decision
-  const exceptions =
-    effect === 'allow' && decision.outcomes.every(({ result }) => result === 'pass') ? [] : exceptionsTried(decision, context.ruleSet, request.namespace)
-  return JSON.stringify({
+  const { effect, ruleSetRevision, breakGlass, dependsOn } = decision
+  const exceptions = exceptionsTried(decision, context.ruleSet, request.namespace)
+  const head = JSON.stringify({
     kind: 'decision',
     schemaVersion: 1,
     id,
@@ -128,24 +156,18 @@ export function encodeDecision(id: string, decision: Decision, request: Admissio
     ...environmentPart(decision),
     effect,
     ...(breakGlass === undefined ? {} : { breakGlass }),
-    policies: toPolicies(decision),
-    ...(leafCorrections.length === 0
-      ? {}
-      : {
-          leafCorrections: leafCorrections.map(({ policy, suggestion }) => ({
-            policy: policy.name,
-            ...(suggestion.kind === 'patch' ? { patch: suggestion.patch } : { failed: suggestion.reason }),
-          })),
-        }),
+  })
+  const tail = JSON.stringify({
+    ...leavesOf(decision),
     dependsOn: {
       ruleSet: ruleSetRevision,
       ...(dependsOn.namespaceResourceVersion === '' ? {} : { namespaceResourceVersion: dependsOn.namespaceResourceVersion }),
       ...(dependsOn.params.length === 0 ? {} : { params: dependsOn.params }),
-      ...(dependsOn.contexts.length === 0 ? {} : { contexts: dependsOn.contexts }),
       ...(exceptions.length === 0 ? {} : { exceptions }),
     },
     ...toContext(context),
   })
+  return `${head.slice(0, -1)},"policies":${policiesText(decision)},${tail.slice(1)}`
 }
 
 /** One correction as it stands in the log; objects as digests only. */
