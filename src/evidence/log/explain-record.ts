@@ -56,13 +56,17 @@ function policyLines(policy: Body, described: ReadonlyMap<string, Body>): string
 }
 
 function dependencyLines({ record, ruleSet }: FoundRecord): string[] {
-  const { ruleSet: revision, namespaceResourceVersion, params, exceptions } = bodyOf(record['dependsOn'])
+  const { ruleSet: revision, namespaceResourceVersion, params, contexts, exceptions } = bodyOf(record['dependsOn'])
   return [
     `  rule set ${shown(revision)}${shown(ruleSet?.['cel']) === '' ? '' : `, expressions of Kubernetes ${shown(ruleSet?.['cel'])}`}`,
     ...(namespaceResourceVersion === undefined ? [] : [`  namespace at resourceVersion ${shown(namespaceResourceVersion)}`]),
     ...recordsOf(params).map(
       ({ kind, namespace, name, resourceVersion }) =>
         `  parameter ${shown(kind)} ${shown(namespace) === '' ? '' : `${shown(namespace)}/`}${shown(name)} at resourceVersion ${shown(resourceVersion)}`,
+    ),
+    ...recordsOf(contexts).map(
+      ({ policy, name, kind, namespace, count, resourceVersion }) =>
+        `  \`${shown(name)}\` of ${shown(policy)}: ${shown(count)} ${shown(kind)} ${shown(namespace) === '' ? 'anywhere' : `in ${shown(namespace)}`} at resourceVersion ${shown(resourceVersion)}`,
     ),
     ...recordsOf(exceptions).map(({ exception, digest, approval }) => `  exception ${shown(exception)}, ${shown(approval)}, digest ${shown(digest)}`),
     `  clock ${shown(record['time'])}`,

@@ -163,6 +163,7 @@ export function encodeDecision(id: string, decision: Decision, request: Admissio
       ruleSet: ruleSetRevision,
       ...(dependsOn.namespaceResourceVersion === '' ? {} : { namespaceResourceVersion: dependsOn.namespaceResourceVersion }),
       ...(dependsOn.params.length === 0 ? {} : { params: dependsOn.params }),
+      ...(dependsOn.contexts.length === 0 ? {} : { contexts: dependsOn.contexts }),
       ...(exceptions.length === 0 ? {} : { exceptions }),
     },
     ...toContext(context),

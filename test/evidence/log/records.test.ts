@@ -149,6 +149,12 @@ describe('a decision in full, for a person,', () => {
     )
   })
 
+  test('names the other objects that it read', () => {
+    const context = { policy: 'p', name: 'quotas', kind: 'ResourceQuota', namespace: 'shop', count: 2, resourceVersion: '77' }
+    const record = { kind: 'decision', id: 'a-1', effect: 'allow', dependsOn: { ruleSet: 'r', contexts: [context] } }
+    expect(explainRecord({ record, file: 'f', seq: 1 })).toContain('  `quotas` of p: 2 ResourceQuota in shop at resourceVersion 77\n')
+  })
+
   test('lets no name steer a terminal', () => {
     const record = { kind: 'decision', id: 'a-1', effect: 'allow', request: { operation: 'CREATE', name: 'x\u001b[2J\ny', user: { name: 'eve\r\u0007' } } }
     expect(explainRecord({ record, file: 'f', seq: 1 })).not.toMatch(/[^\P{Cc}\n]/u)
