@@ -3,16 +3,18 @@ import type { Logger, ScanState } from '../evidence/index.ts'
 import type { FromScan, ScanThreadData, ToScan } from './scan-messages.ts'
 
 export interface ScanThreadOptions {
-  /** Undefined where nothing is to be scanned yet. */
   readonly data: () => ScanThreadData
   readonly logger: Logger
   readonly onState: (state: ScanState) => void
   /** Called where the thread has ended by itself; it is started again. */
   readonly onCrash: () => void
+  /** The file that runs in the thread; the scan unless said otherwise. */
+  readonly entry?: URL
 }
 
 /** Beside source files runs a source file, beside built ones a built one. */
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const SCAN = new URL(`./scan-worker.${EXTENSION}`, import.meta.url)
 const LIMITS = { maxOldGenerationSizeMb: 224, maxYoungGenerationSizeMb: 16 }
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 60_000
@@ -27,7 +29,6 @@ export class ScanThread {
   #retryMs = FIRST_RETRY_MS
   #isWanted = false
   #told: ToScan | undefined
-  crashes = 0
 
   constructor(options: ScanThreadOptions) {
     this.#options = options
@@ -55,9 +56,9 @@ export class ScanThread {
   }
 
   #run(): void {
-    const { logger, onState, onCrash } = this.#options
+    const { logger, onState, onCrash, entry = SCAN } = this.#options
     const startedMs = Date.now()
-    const worker = new Worker(new URL(`./scan-worker.${EXTENSION}`, import.meta.url), {
+    const worker = new Worker(entry, {
       name: 'scan',
       workerData: this.#options.data(),
       resourceLimits: LIMITS,
@@ -75,7 +76,6 @@ export class ScanThread {
     worker.on('exit', (code) => {
       if (this.#worker !== worker || !this.#isWanted) return
       this.#worker = undefined
-      this.crashes += 1
       if (Date.now() - startedMs > SOUND_MS) this.#retryMs = FIRST_RETRY_MS
       logger.error('the scan ended and is started again', { code, retryMs: this.#retryMs })
       onCrash()

@@ -326,6 +326,38 @@ describe('a violation is told once', () => {
   )
 })
 
+describe('a Secret', () => {
+  test(
+    'is judged without a word of what is in it',
+    async () => {
+      const canary = 'canary-4711'
+      const secret: Json = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys', namespace: 'once' }, stringData: { password: canary } }
+      const policy = policyOf('no-such-secret', 'false', {
+        ...on('', 'v1', ['secrets'], ['CREATE']),
+        enforcement: everywhere('Observe'),
+        matchConditions: [{ name: 'in-once', expression: "object.metadata.namespace == 'once'" }],
+        validations: [
+          {
+            name: 'shown',
+            expression: "!('password' in object.data)",
+            showValues: true,
+            messageExpression: "'it is ' + string(base64.decode(object.data.password))",
+          },
+          { name: 'broken', expression: 'int(object.data.password) > 0', showValues: true },
+        ],
+      })
+      await scene.put(secret)
+      await scene.enforce(policy)
+      await scene.until('the rows', async () => (await rowsOf(scene.plane, 'once')).filter((row) => row.includes('no-such-secret')).length === 2)
+      const written = JSON.stringify([await reportsOf(scene.plane, 'once'), await scene.read(policy), scene.bylaw.log()])
+      expect(written).not.toContain(canary)
+      expect(written).not.toContain(Buffer.from(canary).toString('base64'))
+      await scene.withdraw(policy)
+    },
+    TEST_MS,
+  )
+})
+
 describe('reports of what is gone', () => {
   test(
     'go with the policy',
