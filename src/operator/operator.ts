@@ -190,10 +190,10 @@ export class BylawOperator {
         digestKey: certificates.digestKey,
       }),
       logger,
-      onState: (state) => {
+      onState: (state, isNews) => {
         this.#scanState = state
         this.#metrics.scan.record(state)
-        status.request()
+        if (isNews) status.request()
       },
       onCrash: () => {
         this.#scanState = 'stopped'

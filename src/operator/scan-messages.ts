@@ -21,7 +21,7 @@ export interface ToScan {
 
 /** What it tells. */
 export type FromScan =
-  | { readonly kind: 'state'; readonly state: ScanState }
+  | { readonly kind: 'state'; readonly state: ScanState; readonly isNews: boolean }
   | {
       readonly kind: 'log'
       readonly severity: 'debug' | 'info' | 'warn' | 'error'

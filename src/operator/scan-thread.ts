@@ -5,7 +5,7 @@ import type { FromScan, ScanThreadData, ToScan } from './scan-messages.ts'
 export interface ScanThreadOptions {
   readonly data: () => ScanThreadData
   readonly logger: Logger
-  readonly onState: (state: ScanState) => void
+  readonly onState: (state: ScanState, isNews: boolean) => void
   /** Called where the thread has ended by itself; it is started again. */
   readonly onCrash: () => void
   /** The file that runs in the thread; the scan unless said otherwise. */
@@ -67,7 +67,7 @@ export class ScanThread {
     if (this.#told !== undefined) worker.postMessage(this.#told)
     worker.on('message', (message: FromScan) => {
       if (this.#worker !== worker) return
-      if (message.kind === 'state') onState(message.state)
+      if (message.kind === 'state') onState(message.state, message.isNews)
       else logger[message.severity](message.message, { ...message.fields, thread: 'scan' })
     })
     worker.on('error', (error: unknown) => {

@@ -73,7 +73,7 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     qps: config.scan.qps,
     intervalMs: config.scan.intervalSeconds * 1000,
     logger,
-    onState: (state) => tell({ kind: 'state', state }),
+    onState: (state, isNews) => tell({ kind: 'state', state, isNews }),
   })
   const store = new RuleSetStore()
   const policies: PolicySync = new PolicySync({

@@ -341,7 +341,7 @@ describe('a Secret', () => {
             name: 'shown',
             expression: "!('password' in object.data)",
             showValues: true,
-            messageExpression: "'it is ' + string(base64.decode(object.data.password))",
+            messageExpression: "'it is ' + object.data.password",
           },
           { name: 'broken', expression: 'int(object.data.password) > 0', showValues: true },
         ],

@@ -1,17 +1,17 @@
 import type { KubernetesObject } from '../../api/index.ts'
 import type { ContextReader, ParamReader } from '../../decide/index.ts'
-import type { Finding, Logger, PolicyScan, ReportContent, ReportResult, ScanState } from '../../evidence/index.ts'
-import { resultOf } from '../../evidence/index.ts'
+import type { Logger, PolicyScan, ScanFigures, ScanState } from '../../evidence/index.ts'
 import type { EnforcedPolicy, NamespaceState, RuleSet } from '../../rules/index.ts'
 import type { DiscoveredResource } from '../cluster.ts'
 import { joinReach, nextExpiryMs, type PolicyPrint, printOf, type Reach, reachOfChange } from './fingerprint.ts'
-import { isHistory, judgeObject, SHARED_ERRORS } from './judge.ts'
+import { isHistory, judgeObject } from './judge.ts'
 import { Pacer } from './pacer.ts'
 import { planScan, type ScanPlan, type ScanTarget } from './plan.ts'
 import type { ObjectSource } from './ports.ts'
+import { reportContent } from './report-content.ts'
 import type { ReportWriter } from './report-writer.ts'
-import { COUNTED_ONLY, type Entry, ScanStore, tally, toldFindings } from './store.ts'
-import { summarize } from './summary.ts'
+import { type Entry, ScanStore, type Tally, tally } from './store.ts'
+import { settled, summarize } from './summary.ts'
 import { TargetScan } from './target-scan.ts'
 
 export interface ScannerOptions {
@@ -29,11 +29,14 @@ export interface ScannerOptions {
   readonly qps: number
   readonly intervalMs: number
   readonly logger: Logger
-  readonly onState: (state: ScanState) => void
+  /** Told what is known; without news it is the figures of the scan alone that have changed. */
+  readonly onState: (state: ScanState, isNews: boolean) => void
 }
 
 const TICK_MS = 500
 const CONTEXT_EVERY_MS = 60_000
+const NEWS_EVERY_MS = 2_000
+const FIGURES_EVERY_MS = 5_000
 /** Reports are written that seldom. */
 const ROWS_EVERY_MS = 1_000
 /** Reports are written before everything has been judged again only if that takes longer. */
@@ -64,6 +67,10 @@ export class Scanner {
   #retryMs = 0
   #retryAtMs = 0
   #toldGaps = ''
+  #news = ''
+  #owesFigures = false
+  #toldMs = 0
+  #policiesTold: Record<string, PolicyScan> = {}
   /** What has been told and not been written yet. */
   #told: Record<string, PolicyScan> | undefined
   #isStale = true
@@ -187,7 +194,8 @@ export class Scanner {
     this.#isFlushing = true
     try {
       const isReread = this.#readMs > 0 && Date.now() - this.#readMs > REREAD_MS
-      if (this.#isStale || isReread || this.#isFailing()) this.#told = this.#tell(ruleSet)
+      const isOwed = this.#owesFigures && Date.now() - this.#toldMs > FIGURES_EVERY_MS
+      if (this.#isStale || isReread || isOwed || this.#isFailing()) this.#told = this.#tell(ruleSet)
       if (this.#told !== undefined && this.#mayWrite()) await this.#flush(ruleSet, this.#told)
     } finally {
       this.#isFlushing = false
@@ -202,7 +210,7 @@ export class Scanner {
   #tell(ruleSet: RuleSet): Record<string, PolicyScan> {
     this.#isStale = false
     const counts = tally(this.#store)
-    const policies = summarize(ruleSet, this.#plan, this.#scans, counts.policies)
+    const policies = settled(summarize(ruleSet, this.#plan, this.#scans, counts.policies), this.#policiesTold)
     const states = [...this.#scans.values()].map((scan) => scan.state())
     const isComplete = states.every(({ kind }) => kind === 'known')
     if (isComplete) {
@@ -212,27 +220,38 @@ export class Scanner {
         this.#options.logger.info('existing objects have been judged', { objects: this.#store.size, seconds: this.#firstScanSeconds })
       }
     }
-    const { reports } = this.#options
-    this.#options.onState({
-      revision: ruleSet.revision,
-      policies,
-      waived: Object.fromEntries(counts.waived),
-      figures: {
-        isComplete,
-        objects: this.#store.size,
-        kinds: [...counts.kinds].map(([kind, figures]) => ({ kind, ...figures })),
-        kindsWithoutPolicy: this.#plan.kindsWithoutPolicy,
-        judgedTotal: this.#judged,
-        pairsTotal: this.#pairs,
-        judgingSeconds: this.#judgingMs / 1000,
-        reportsWritten: reports.written,
-        reportsFailed: reports.failed,
-        reports: reports.count,
-        lastCompleteMs: this.#lastCompleteMs,
-        firstScanSeconds: this.#firstScanSeconds,
-      },
-    })
+    const waived = Object.fromEntries(counts.waived)
+    const news = JSON.stringify([policies, waived])
+    const isNews = news !== this.#news
+    const sinceMs = Date.now() - this.#toldMs
+    // Whoever hears of it works through every policy, beside admission.
+    if (isNews ? isComplete || sinceMs > NEWS_EVERY_MS : sinceMs > FIGURES_EVERY_MS) {
+      this.#news = news
+      this.#owesFigures = false
+      this.#toldMs = Date.now()
+      this.#options.onState({ revision: ruleSet.revision, policies, waived, figures: this.#figures(isComplete, counts) }, isNews)
+    } else if (isNews) this.#isStale = true
+    else this.#owesFigures = true
+    this.#policiesTold = policies
     return policies
+  }
+
+  #figures(isComplete: boolean, { kinds }: Tally): ScanFigures {
+    const { reports } = this.#options
+    return {
+      isComplete,
+      objects: this.#store.size,
+      kinds: [...kinds].map(([kind, figures]) => ({ kind, ...figures })),
+      kindsWithoutPolicy: this.#plan.kindsWithoutPolicy,
+      judgedTotal: this.#judged,
+      pairsTotal: this.#pairs,
+      judgingSeconds: this.#judgingMs / 1000,
+      reportsWritten: reports.written,
+      reportsFailed: reports.failed,
+      reports: reports.count,
+      lastCompleteMs: this.#lastCompleteMs,
+      firstScanSeconds: this.#firstScanSeconds,
+    }
   }
 
   /** A report is written when everything has been judged once, and again: half of the truth would come and go. */
@@ -260,7 +279,7 @@ export class Scanner {
       for (const namespace of changed) {
         if (this.#isStopped) return
         try {
-          const content = this.#content(ruleSet, namespace, entries.get(namespace) ?? [], policies, incomplete)
+          const content = reportContent(namespace, entries.get(namespace) ?? [], { ruleSet, store: this.#store, policies, incomplete })
           if (!(await reports.write(content, namespace))) left.push(namespace)
         } catch (error) {
           // Others are written all the same: one namespace that is going away must not keep them.
@@ -316,74 +335,4 @@ export class Scanner {
       Object.entries(policies).filter(([, { scanned }]) => scanned.status !== 'True' && scanned.reason !== 'Scanning' && scanned.reason !== 'NotScanned'),
     )
   }
-
-  #content(
-    ruleSet: RuleSet,
-    namespace: string,
-    entries: readonly Entry[],
-    policies: Record<string, PolicyScan>,
-    incomplete: ReadonlyMap<string, PolicyScan>,
-  ): ReportContent | undefined {
-    const rows: { readonly subject: ReportContent['rows'][number]['subject']; readonly finding: Finding }[] = []
-    const shared = new Map<string, Finding>()
-    const omitted: Partial<Record<ReportResult, number>> = {}
-    let passes = 0
-    for (const entry of entries) {
-      passes += entry.signature.passCount
-      for (const finding of toldFindings(this.#store, entry)) {
-        if (SHARED_ERRORS.has(finding.code)) shared.set(`${finding.policy}\n${finding.rule}\n${finding.param}`, finding)
-        else if (finding.message === COUNTED_ONLY) omitted[resultOf(finding)] = (omitted[resultOf(finding)] ?? 0) + 1
-        else rows.push({ subject: subjectOf(entry), finding })
-      }
-    }
-    for (const finding of shared.values()) rows.push({ subject: policySubject(finding.policy, this.#policies), finding })
-    if (namespace === '') rows.push(...gapRows(ruleSet, policies, incomplete, this.#policies))
-    if (entries.length === 0 && rows.length === 0) return undefined
-    const judging = new Set(entries.flatMap(({ target }) => [...target.policies]))
-    const notEvaluated = [...incomplete.keys()].filter((policy) => namespace === '' || judging.has(policy) || isAnywhere(policies[policy])).sort()
-    return { namespace, passes, rows, omitted, notEvaluated }
-  }
-}
-
-/** Whether a policy may be about objects that nobody has seen. */
-const isAnywhere = (policy: PolicyScan | undefined): boolean => policy?.scanned.reason === 'Forbidden' || policy?.scanned.reason === 'ListFailed'
-
-function subjectOf({ target, name, namespace, uid }: Entry): ReportContent['rows'][number]['subject'] {
-  const { group, version, kind } = target
-  return { apiVersion: group === '' ? version : `${group}/${version}`, kind, name, namespace, uid }
-}
-
-function policySubject(name: string, policies: ReadonlyMap<string, EnforcedPolicy>): ReportContent['rows'][number]['subject'] {
-  return { apiVersion: 'bylaw.dev/v1', kind: 'Policy', name, namespace: '', uid: policies.get(name)?.policy.metadata.uid ?? '' }
-}
-
-/** What is not evaluated is a row about the policy: `error` where that is a fault, `skip` where it is in the nature of the policy. */
-function gapRows(
-  ruleSet: RuleSet,
-  policies: Record<string, PolicyScan>,
-  incomplete: ReadonlyMap<string, PolicyScan>,
-  enforced: ReadonlyMap<string, EnforcedPolicy>,
-) {
-  return ruleSet.policies.flatMap(({ identity, revision, policy: { spec } }) => {
-    const state = incomplete.get(identity.name) === undefined ? undefined : policies[identity.name]
-    if (state === undefined) return []
-    const { reason, message } = state.scanned
-    const finding: Finding = {
-      policy: identity.name,
-      rule: '*',
-      param: '',
-      outcome: reason === 'NeedsRequest' ? 'waived' : 'error',
-      level: 'Observe',
-      environment: '*',
-      severity: identity.severity,
-      category: spec.category ?? '',
-      controls: spec.controls.map(({ framework, id }) => `${framework} ${id}`).join(', '),
-      revision,
-      message: `existing objects are not evaluated: ${message}`.slice(0, 400),
-      path: '',
-      code: reason,
-      waivedBy: '',
-    }
-    return [{ subject: policySubject(identity.name, enforced), finding }]
-  })
 }

@@ -1,3 +1,4 @@
+import { isEqualJson } from '../../api/index.ts'
 import type { PolicyScan, ScannedState } from '../../evidence/index.ts'
 import type { RuleSet } from '../../rules/index.ts'
 import type { ScanGap, ScanPlan } from './plan.ts'
@@ -57,4 +58,16 @@ export function summarize(
     states[identity.name] = { scanned, violations, errors, byLevel: counts?.byLevel ?? [] }
   }
   return states
+}
+
+/** A figure that is the same as before keeps its time. */
+export function settled(found: Record<string, PolicyScan>, before: Record<string, PolicyScan>): Record<string, PolicyScan> {
+  return Object.fromEntries(
+    Object.entries(found).map(([name, state]) => {
+      const known = before[name]
+      if (known?.violations === undefined || state.violations === undefined) return [name, state]
+      const violations = { ...state.violations, asOf: known.violations.asOf }
+      return [name, isEqualJson(violations, known.violations) ? { ...state, violations } : state]
+    }),
+  )
 }
