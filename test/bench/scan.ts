@@ -17,7 +17,7 @@ const NAMESPACES = 20
 const BAD_EVERY = 20
 const CREATORS = 24
 const REPEATS = Number(process.env['BENCH_REPEATS'] ?? 6)
-const RATE = 100
+const RATE = Number(process.env['BENCH_RATE'] ?? 100)
 const SECONDS = Number(process.env['BENCH_SECONDS'] ?? 8)
 const WAIT_MS = 600_000
 /** Changes of counts alone are written twice a minute. */

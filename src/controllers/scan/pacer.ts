@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Lets one piece of work run at a time, so many a second at most, with a rest after each that is as long as the work was: the API server has others to serve. */
+const LONGEST_REST_MS = 2_000
+
+/** Lets one piece of work run at a time, so many a second at most, with a rest after each that is twice as long as the work was: the API server has others to serve. */
 export class Pacer {
   readonly #intervalMs: number
   #last: Promise<void> = Promise.resolve()
@@ -29,8 +31,8 @@ export class Pacer {
         return await work()
       } finally {
         const tookMs = performance.now() - startedMs
-        // Small clusters are not kept waiting.
-        const restMs = Math.max(Math.min(tookMs, 1000), this.#intervalMs - tookMs)
+        // A page that took long for other reasons keeps nobody waiting longer than that.
+        const restMs = Math.max(Math.min(2 * tookMs, LONGEST_REST_MS), this.#intervalMs - tookMs)
         void sleep(restMs, undefined, { ref: false }).then(release)
       }
     } finally {
