@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { REPORT_DEFINITIONS } from '../../src/evidence/index.ts'
 import type { Grant } from '../controlplane/users.ts'
 import { reportsOf, rowsOf, versionsOfWritten } from './reports.ts'
 import { at, deployment, everywhere, listAt, pod, policyOf, SCENE_MS, Scene } from './scene.ts'
@@ -23,6 +24,7 @@ const OTHERS: Grant = {
 const CORE: Grant = { apiGroups: [''], resources: ['namespaces', 'secrets', 'configmaps', 'replicationcontrollers'], verbs: ALL }
 const PODS: Grant = { apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch'] }
 const PODS_BINDING = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/controlplane:scanner:2'
+const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const BINDINGS = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings'
 
 const POLICY = policyOf('no-root', 'object.spec.?securityContext.?runAsNonRoot.orValue(false) == true', { enforcement: everywhere('Observe') })
@@ -35,7 +37,13 @@ const NOTICE_MS = 120_000
 let scene: Scene
 
 beforeAll(async () => {
-  scene = await Scene.start({ users: [{ name: 'scanner', grants: [OTHERS, CORE, PODS] }] }, (plane) => ({ kubeconfig: plane.kubeconfigFor('scanner') }))
+  scene = await Scene.start({ users: [{ name: 'scanner', grants: [OTHERS, CORE, PODS] }] }, async (plane) => {
+    for (const definition of REPORT_DEFINITIONS) {
+      const body = { ...definition, metadata: { name: definition.metadata.name, labels: { 'example.com/owner': 'somebody' } } }
+      await plane.request('POST', DEFINITIONS, { body })
+    }
+    return { kubeconfig: plane.kubeconfigFor('scanner') }
+  })
   await scene.plane.createNamespace('shop')
   await scene.put(pod('shop', 'bad'))
   await scene.enforce(POLICY)
@@ -47,6 +55,16 @@ afterAll(() => scene.stop())
 const status = async (...path: readonly string[]): Promise<unknown> => at(await scene.read(POLICY), 'status', ...path)
 
 describe('the scan', () => {
+  test('leaves definitions of reports as they are that somebody else has brought', async () => {
+    for (const { metadata } of REPORT_DEFINITIONS) {
+      const { body } = await scene.plane.request('GET', `${DEFINITIONS}/${metadata.name ?? ''}`)
+      expect({ labels: at(body, 'metadata', 'labels'), generation: at(body, 'metadata', 'generation') }).toEqual({
+        labels: { 'example.com/owner': 'somebody' },
+        generation: 1,
+      })
+    }
+  })
+
   test(
     'says what it does not know where it may not read a kind any more, and heals',
     async () => {
