@@ -45,6 +45,8 @@ function equalValues(budget: CostBudget, a: CelValue, b: CelValue, depth: number
   if (a instanceof Opaque) return b === null ? false : b instanceof Opaque ? a.$equals(b) : noOverload('_==_', a, b)
   if (!(a instanceof Optional && b instanceof Optional)) return false
   if (a.$value === undefined || b.$value === undefined) return a.$value === b.$value
+  // Null is no exception here, as it is where no optional is around.
+  if (a.$value instanceof Opaque && b.$value === null) return noOverload('_==_', a.$value, b.$value)
   return equalValues(budget, a.$value, b.$value, depth + 1)
 }
 

@@ -42,7 +42,7 @@ export class Url extends Opaque {
 
 function hierarchyText({ scheme, user, host, path, hasAuthority }: UrlParts): string {
   const hasSlashes = hasAuthority && (scheme !== '' || host !== '' || user !== '') && (host !== '' || path !== '' || user !== '')
-  return `${hasSlashes ? '//' : ''}${user === '' ? '' : `${user}@`}${host}${escapedPath(path)}`
+  return `${hasSlashes ? '//' : ''}${user === '' ? '' : `${user}@`}${escapedHost(host)}${escapedPath(path)}`
 }
 
 const MAX_LENGTH = 100_000
@@ -205,6 +205,11 @@ function escapedFragment(fragment: string): string {
 
 function percentEncoded(char: string): string {
   return Array.from(encoder.encode(char), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
+}
+
+// Go writes a host with the escapes that a host may not be read with.
+function escapedHost(host: string): string {
+  return host.replace(/[^A-Za-z0-9\-._~!$&'()*+,;=:[\]<>"]/gu, percentEncoded)
 }
 
 /** The path with everything escaped that has to be. */

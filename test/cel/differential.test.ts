@@ -47,6 +47,9 @@ test.each([
   '[].map(x, 1u > x, x + 1u)',
   "timestamp(object.numbers.first().orValue('2024-02-29T12:00:00Z'))",
   "duration(object.numbers.first().orValue('1s'))",
+  "optional.of(quantity('1e3')) == optional.of(dyn(null))",
+  "url('https://a.example/'.replace('a', 'é'))",
+  "url('https://[fe80::1%25en0]:8/')",
 ])('%s, which once came out differently', async (expression) => {
   expect(await compareLines(oracle, [questionLine(0, expression, NUMBERS)])).toEqual([])
 })
