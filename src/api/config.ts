@@ -95,7 +95,7 @@ const configSchema = objectWithDefaults(
           pageSize: optional(integer('Objects in one page of a list; at most 500.', { min: 1 })),
           qps: optional(integer('Pages that are read in a second, at most.', { min: 1 })),
         },
-        { enabled: true, intervalSeconds: 43_200, pageSize: 100, qps: 10 },
+        { enabled: true, intervalSeconds: 43_200, pageSize: 100, qps: 5 },
         [{ rule: 'true', message: '`pageSize` is at most 500', holds: ({ pageSize }) => pageSize === undefined || pageSize <= 500 }],
       ),
     ),

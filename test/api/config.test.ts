@@ -21,7 +21,7 @@ const DEFAULTS = {
     sinks: [],
     retention: { maxAgeDays: 400, maxBytes: 10 * 1024 * 1024 * 1024, segmentBytes: 64 * 1024 * 1024, segmentAgeMinutes: 1440 },
   },
-  scan: { enabled: true, intervalSeconds: 43_200, pageSize: 100, qps: 10 },
+  scan: { enabled: true, intervalSeconds: 43_200, pageSize: 100, qps: 5 },
 }
 
 describe('a configuration', () => {
