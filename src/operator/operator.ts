@@ -43,6 +43,8 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024
 /** Kept back from the time that the API server waits, so that our answer is the one that counts. */
 const ANSWER_RESERVE_MS = 1000
 const LEADING_EVERY_MS = 500
+/** Reviews a second. */
+const LOAD_STEP = 10
 
 /** The key of approvals is derived, so that one Secret is enough and digests in messages tell nothing of it. */
 const approvalKeyOf = (key: string): string => (key === '' ? '' : createHmac('sha256', key).update('approval').digest('hex'))
@@ -79,6 +81,8 @@ export class BylawOperator {
   #isStopping = false
   readonly #decisionPrefix = randomBytes(4).toString('hex')
   #decisions = 0
+  #decisionsTold = 0
+  #loadTold = 0
   /** Undefined before the scan has told anything, and where another replica scans. */
   #scanState: ScanState | 'stopped' | undefined
 
@@ -315,12 +319,22 @@ export class BylawOperator {
 
   /** Who leads scans: two of them would write the same reports. */
   async #scanWhile(isLeading: boolean, scan: ScanThread): Promise<void> {
+    this.#tellLoad(scan)
     if (isLeading && this.#config.scan.enabled && !this.#isStopping) scan.start()
     else {
       if (this.#scanState !== undefined) this.#metrics.scan.record(undefined)
       this.#scanState = undefined
       await scan.stop()
     }
+  }
+
+  /** The scan gives way to admission, as far as it knows of it: by steps, so that little is told. */
+  #tellLoad(scan: ScanThread): void {
+    const perSecond = ((this.#decisions - this.#decisionsTold) * 1000) / LEADING_EVERY_MS
+    this.#decisionsTold = this.#decisions
+    const reviewsPerSecond = Math.ceil(perSecond / LOAD_STEP) * LOAD_STEP
+    if (reviewsPerSecond !== this.#loadTold) scan.tell({ reviewsPerSecond })
+    this.#loadTold = reviewsPerSecond
   }
 
   #protectedNamespaces(): readonly string[] {

@@ -17,6 +17,8 @@ export interface ScanThreadData {
 export interface ToScan {
   /** Number of policies in force at admission: a shrink that is held back there is held back here. */
   readonly policiesInForce: number
+  /** How busy admission is. */
+  readonly reviewsPerSecond: number
 }
 
 /** What it tells. */

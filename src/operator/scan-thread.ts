@@ -28,7 +28,7 @@ export class ScanThread {
   #timer: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
   #isWanted = false
-  #told: ToScan | undefined
+  #told: ToScan = { policiesInForce: -1, reviewsPerSecond: 0 }
 
   constructor(options: ScanThreadOptions) {
     this.#options = options
@@ -50,9 +50,10 @@ export class ScanThread {
     await worker?.terminate()
   }
 
-  tell(message: ToScan): void {
-    this.#told = message
-    this.#worker?.postMessage(message)
+  /** Tells the thread what has changed; one that is started later is told, too. */
+  tell(news: Partial<ToScan>): void {
+    this.#told = { ...this.#told, ...news }
+    this.#worker?.postMessage(this.#told)
   }
 
   #run(): void {
@@ -64,7 +65,7 @@ export class ScanThread {
       resourceLimits: LIMITS,
     })
     this.#worker = worker
-    if (this.#told !== undefined) worker.postMessage(this.#told)
+    worker.postMessage(this.#told)
     worker.on('message', (message: FromScan) => {
       if (this.#worker !== worker) return
       if (message.kind === 'state') onState(message.state, message.isNews)

@@ -30,8 +30,12 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
   })
   const source = new KubeObjects(client)
   let policiesInForce = -1
+  let reviewsPerSecond = 0
+  let onShrink = (): void => {}
   parentPort?.on('message', (message: ToScan) => {
-    ;({ policiesInForce } = message)
+    const isOtherSize = policiesInForce !== message.policiesInForce
+    ;({ policiesInForce, reviewsPerSecond } = message)
+    if (isOtherSize) onShrink()
   })
   let labels: ReadonlyMap<string, string> = new Map()
   const namespaces = new NamespaceSync(cluster, logger, () => {
@@ -71,6 +75,7 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     digestKey,
     pageSize: config.scan.pageSize,
     qps: config.scan.qps,
+    reviewsPerSecond: () => reviewsPerSecond,
     intervalMs: config.scan.intervalSeconds * 1000,
     logger,
     onState: (state, isNews) => tell({ kind: 'state', state, isNews }),
@@ -91,7 +96,7 @@ async function scan({ config, flags, namespace, name, approvalKey, digestKey }: 
     logger,
     onRuleSet: (ruleSet) => scanner.update(ruleSet),
   })
-  parentPort?.on('message', () => policies.request())
+  onShrink = () => policies.request()
   scanner.start()
 }
 

@@ -27,6 +27,8 @@ export interface ScannerOptions {
   readonly pageSize: number
   /** Pages a second, at most. */
   readonly qps: number
+  /** How busy admission is: the scan gives way. */
+  readonly reviewsPerSecond: () => number
   readonly intervalMs: number
   readonly logger: Logger
   /** Told what is known; without news it is the figures of the scan alone that have changed. */
@@ -84,7 +86,7 @@ export class Scanner {
 
   constructor(options: ScannerOptions) {
     this.#options = options
-    this.#pacer = new Pacer(options.qps)
+    this.#pacer = new Pacer(options.qps, options.reviewsPerSecond)
   }
 
   start(): void {
