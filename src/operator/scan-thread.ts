@@ -16,6 +16,8 @@ export interface ScanThreadOptions {
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
 const SCAN = new URL(`./scan-worker.${EXTENSION}`, import.meta.url)
 const LIMITS = { maxOldGenerationSizeMb: 224, maxYoungGenerationSizeMb: 16 }
+/** What counts until it is told otherwise. */
+const UNTOLD: ToScan = { policiesInForce: -1, reviewsPerSecond: 0 }
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 60_000
 /** A thread that has run that long counts as sound. */
@@ -28,7 +30,7 @@ export class ScanThread {
   #timer: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
   #isWanted = false
-  #told: ToScan = { policiesInForce: -1, reviewsPerSecond: 0 }
+  #told: ToScan | undefined
 
   constructor(options: ScanThreadOptions) {
     this.#options = options
@@ -52,7 +54,7 @@ export class ScanThread {
 
   /** Tells the thread what has changed; one that is started later is told, too. */
   tell(news: Partial<ToScan>): void {
-    this.#told = { ...this.#told, ...news }
+    this.#told = { ...UNTOLD, ...this.#told, ...news }
     this.#worker?.postMessage(this.#told)
   }
 
@@ -65,7 +67,7 @@ export class ScanThread {
       resourceLimits: LIMITS,
     })
     this.#worker = worker
-    worker.postMessage(this.#told)
+    if (this.#told !== undefined) worker.postMessage(this.#told)
     worker.on('message', (message: FromScan) => {
       if (this.#worker !== worker) return
       if (message.kind === 'state') onState(message.state, message.isNews)
