@@ -130,6 +130,10 @@ describe('the scan', () => {
       await scene.waitForCondition(POLICY, 'Scanned', 'True', NOTICE_MS)
       // Counts of the status are written once a minute.
       await scene.until('the figure', async () => (await status('violations', 'current')) === 2, 90_000)
+      // The last outage's row about the policy goes away a moment after.
+      const hasClusterReport = async (): Promise<boolean> =>
+        Object.keys(await versionsOfWritten(scene.plane)).some((key) => key.includes('clusterpolicyreports'))
+      await scene.until('what was not known to be known', async () => !(await hasClusterReport()), 90_000)
       await scene.killBylaw()
       // Whether the policy is enforced is found out anew, and written: that is not the scan's.
       const writtenByScan = async (): Promise<unknown> => ({
