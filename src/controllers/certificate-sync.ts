@@ -132,7 +132,6 @@ export class CertificateSync {
   #cache: ObjectCache | undefined
   #secrets: Secrets | undefined
   #serving: { readonly pair: KeyPair; readonly authority: string } | undefined
-  #timer: NodeJS.Timeout | undefined
   #pendingTimer: NodeJS.Timeout | undefined
 
   constructor(options: CertificateSyncOptions) {
@@ -145,14 +144,12 @@ export class CertificateSync {
   async start(): Promise<KeyPair> {
     await this.#run()
     this.#cache = this.#options.cluster.follow(this.#address, () => this.#loop.request())
-    this.#timer = setInterval(() => this.#loop.request(), CHECK_MS)
-    this.#timer.unref()
+    this.#loop.every(CHECK_MS)
     if (this.#serving === undefined) throw new OperationalError('KubeUnavailable', 'no serving certificate', { isRetryable: true })
     return this.#serving.pair
   }
 
   stop(): void {
-    clearInterval(this.#timer)
     clearTimeout(this.#pendingTimer)
     this.#cache?.stop()
     this.#loop.stop()

@@ -11,7 +11,7 @@ export class DiscoverySync {
   readonly #cluster: Cluster
   readonly #onChange: () => void
   readonly #loop: Loop
-  #timer: NodeJS.Timeout | undefined
+  #hasStarted = false
   #resources: readonly DiscoveredResource[] = BUILT_IN_RESOURCES
   #byName: ReadonlyMap<string, DiscoveredResource> = indexOf(BUILT_IN_RESOURCES)
 
@@ -24,12 +24,11 @@ export class DiscoverySync {
   /** Resolves after the first complete reading. */
   async start(): Promise<void> {
     await this.#run()
-    this.#timer = setInterval(() => this.#loop.request(), REFRESH_MS)
-    this.#timer.unref()
+    this.#hasStarted = true
+    this.#loop.every(REFRESH_MS)
   }
 
   stop(): void {
-    clearInterval(this.#timer)
     this.#loop.stop()
   }
 
@@ -59,7 +58,7 @@ export class DiscoverySync {
     this.#resources = resources
     this.#byName = indexOf(resources)
     // The first reading is nobody's news: whoever needs it waits for `start`.
-    if (this.#timer !== undefined) this.#onChange()
+    if (this.#hasStarted) this.#onChange()
   }
 }
 

@@ -24,7 +24,6 @@ export class LeaseSync {
   readonly #loop: Loop
   readonly #logger: Logger
   readonly #onLeading: () => void
-  #timer: NodeJS.Timeout | undefined
   #isStopped = false
   /** Time of our last renewal; undefined while somebody else holds the Lease. */
   #renewedMs: number | undefined
@@ -58,8 +57,7 @@ export class LeaseSync {
       if (!(error instanceof OperationalError)) throw error
       this.#loop.request()
     }
-    this.#timer = setInterval(() => this.#loop.request(), RENEW_MS)
-    this.#timer.unref()
+    this.#loop.every(RENEW_MS)
   }
 
   /** Whether this replica is the one that writes what all of them share. */
@@ -70,7 +68,6 @@ export class LeaseSync {
   /** Gives the Lease up, so that another replica need not wait for its end. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    clearInterval(this.#timer)
     this.#loop.stop()
     if (!this.isLeader) return
     this.#renewedMs = undefined

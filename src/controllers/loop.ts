@@ -10,6 +10,7 @@ export class Loop {
   readonly #logger: Logger
   readonly #settleMs: number
   #timer: NodeJS.Timeout | undefined
+  #ticker: NodeJS.Timeout | undefined
   #isRunning = false
   #isWanted = false
   #isStopped = false
@@ -33,10 +34,16 @@ export class Loop {
     this.#timer ??= setTimeout(() => void this.#run(), delayMs)
   }
 
+  /** From now on also asks for a run by itself, once in so many milliseconds; that alone keeps no process alive. */
+  every(intervalMs: number): void {
+    this.#ticker ??= setInterval(() => this.request(), intervalMs).unref()
+  }
+
   /** Stops; a run under way ends by itself. */
   stop(): void {
     this.#isStopped = true
     clearTimeout(this.#timer)
+    clearInterval(this.#ticker)
   }
 
   async #run(): Promise<void> {

@@ -100,7 +100,6 @@ export class ReplicaSync {
   readonly #loop: Loop
   readonly #cache: ObjectCache
   readonly #seen = new Map<string, { readonly sign: string; readonly sinceMs: number }>()
-  #timer: NodeJS.Timeout | undefined
   /** Our Lease as it was stored last. */
   #own: KubernetesObject | undefined
   #inherited: readonly Inherited[] = []
@@ -122,8 +121,7 @@ export class ReplicaSync {
 
   start(): void {
     this.#loop.request()
-    this.#timer = setInterval(() => this.#loop.request(), RENEW_MS)
-    this.#timer.unref()
+    this.#loop.every(RENEW_MS)
   }
 
   /** Asks for a run, as the rule set in force is another one. */
@@ -133,7 +131,6 @@ export class ReplicaSync {
 
   /** Leaves what was counted for those who come after. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
     this.#loop.stop()
     this.#cache.stop()
     const own = this.#own

@@ -40,7 +40,6 @@ interface ReadDocument {
 export class SchemaSync {
   readonly #options: SchemaSyncOptions
   readonly #loop: Loop
-  readonly #timer: NodeJS.Timeout
   #documents: ReadonlyMap<string, ReadDocument> = new Map()
   #catalogue = schemaCatalogue([])
   #issues = new WeakMap<Policy, readonly CompileIssue[]>()
@@ -49,8 +48,7 @@ export class SchemaSync {
   constructor(options: SchemaSyncOptions) {
     this.#options = options
     this.#loop = new Loop('schemas', () => this.#run(), options.logger, SETTLE_MS)
-    this.#timer = setInterval(() => this.#loop.request(), REFRESH_MS)
-    this.#timer.unref()
+    this.#loop.every(REFRESH_MS)
   }
 
   /** Asks for a run: the policies, or what the cluster serves, may have changed. */
@@ -59,7 +57,6 @@ export class SchemaSync {
   }
 
   stop(): void {
-    clearInterval(this.#timer)
     this.#loop.stop()
   }
 

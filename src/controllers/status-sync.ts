@@ -91,7 +91,6 @@ function newestOf(...lists: readonly (readonly RecentViolation[])[]): readonly R
 export class StatusSync {
   readonly #options: StatusSyncOptions
   readonly #loop: Loop
-  readonly #timer: NodeJS.Timeout
   #endTimer: NodeJS.Timeout | undefined
   readonly #writtenMs = new Map<string, number>()
   /** What each policy was when all instances that were ready had it in force. */
@@ -101,8 +100,7 @@ export class StatusSync {
   constructor(options: StatusSyncOptions) {
     this.#options = options
     this.#loop = new Loop('status', () => this.#run(), options.logger, SETTLE_MS)
-    this.#timer = setInterval(() => this.#loop.request(), SWEEP_MS)
-    this.#timer.unref()
+    this.#loop.every(SWEEP_MS)
   }
 
   request(): void {
@@ -110,7 +108,6 @@ export class StatusSync {
   }
 
   stop(): void {
-    clearInterval(this.#timer)
     clearTimeout(this.#endTimer)
     this.#loop.stop()
   }
