@@ -64,4 +64,5 @@ export {
   readPolicyExceptionStatus,
   readPolicyStatus,
 } from './status.ts'
+export { clip, editDistance } from './text.ts'
 export { parseYamlDocuments } from './yaml.ts'

@@ -1,3 +1,5 @@
+import { editDistance } from '../api/index.ts'
+
 /** The name nearest to a mistyped one, if it is near enough to be meant. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const lower = name.toLowerCase()
@@ -19,22 +21,4 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
 export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
   const nearest = nearestName(name, candidates)
   return nearest === undefined ? undefined : `did you mean \`${nearest}\`?`
-}
-
-/** Counts insertions, deletions, replacements, and swaps of neighbours as one. */
-function editDistance(a: string, b: string): number {
-  let beforeLast: readonly number[] = []
-  let last: readonly number[] = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i += 1) {
-    const current = [i]
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
-      const swapped = isSwap ? (beforeLast[j - 2] ?? 0) + 1 : replaced
-      current.push(Math.min((last[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1, replaced, swapped))
-    }
-    beforeLast = last
-    last = current
-  }
-  return last[b.length] ?? 0
 }

@@ -1,4 +1,4 @@
-import { err, isRecord, ok, parseYamlDocuments, type Result } from '../api/index.ts'
+import { clip, err, isRecord, ok, parseYamlDocuments, type Result } from '../api/index.ts'
 import {
   type Bindings,
   type CelProgram,
@@ -131,8 +131,6 @@ export class EvalSession {
     return [...new Set(reasons), ...(complete || reasons.length === 0 ? [] : ['…'])].map((reason, index) => `${index === 0 ? 'why  ' : '     '}  ${reason}`)
   }
 }
-
-const clip = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
 
 /** A value as JSON has it; what JSON cannot write is told by its text. */
 function shown(value: CelValue, limit: number): string {

@@ -1,5 +1,5 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
-import { describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
+import { clip, describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
 import { idempotenceIssues } from '../decide/index.ts'
 import type { ExceptionLifetime, PolicyCounters, ScanState, WaiverCount } from '../evidence/index.ts'
 import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
@@ -38,8 +38,6 @@ export interface SummedCounters extends PolicyCounters {
 const MAX_MESSAGE_CHARACTERS = 2048
 const MAX_WARNINGS = 20
 const MAX_RECENT = 10
-
-const clip = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
 
 /** A condition without its times. */
 export interface ConditionDraft {

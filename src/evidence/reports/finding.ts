@@ -1,4 +1,4 @@
-import type { EnforcementLevel } from '../../api/index.ts'
+import { clip, type EnforcementLevel } from '../../api/index.ts'
 import { type Decision, type FailedOutcome, levelIn, type RuleOutcome } from '../../decide/index.ts'
 import type { EnforcedPolicy } from '../../rules/index.ts'
 
@@ -36,8 +36,6 @@ const MAX_MESSAGE_CHARACTERS = 400
 const MAX_PATH_CHARACTERS = 200
 /** What is said of an environment that is not known. */
 export const UNKNOWN_ENVIRONMENT = 'unknown'
-
-const clip = (text: string, limit: number): string => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text)
 
 function messageOf(outcome: FailedOutcome): string {
   if (outcome.result === 'error') return `could not be evaluated: ${outcome.message}`
