@@ -1,6 +1,6 @@
-import { durationMs, type PolicyStatus } from '../api/index.ts'
+import type { PolicyStatus } from '../api/index.ts'
 import type { ScanState } from '../evidence/index.ts'
-import { type CompiledException, type CompiledPolicy, effectiveExpiryMs } from '../rules/index.ts'
+import { type CompiledException, type CompiledPolicy, effectiveExpiryMs, type RuleSet } from '../rules/index.ts'
 import type { ExceptionState } from './policy-sync.ts'
 
 /** What a look at every object of the cluster told of an exception. */
@@ -29,9 +29,15 @@ export function useByScan({ id, exception, approval }: CompiledException, scan: 
   return { waivesNow, wouldPassNow: !waivesNow }
 }
 
-/** When an exception ends for a policy, in milliseconds since 1970. */
-export const endFor = (exception: CompiledException, { policy }: Pick<CompiledPolicy, 'policy'>): number =>
-  effectiveExpiryMs(exception, durationMs(policy.spec.exceptions.maxDuration))
+/** When an exception ends for each policy that it names, in milliseconds since 1970. */
+export function endsOf(exception: CompiledException, { policies }: RuleSet): readonly number[] {
+  return exception.exception.spec.policies.map(({ name }) =>
+    effectiveExpiryMs(
+      exception,
+      policies.find(({ identity }) => identity.name === name),
+    ),
+  )
+}
 
 /** Since when an exception has waived nothing; undefined where it does, or where that is not known. */
 export function unusedSince(exception: CompiledException, use: ExceptionUse | undefined, lastTime: string | undefined): string | undefined {
@@ -58,7 +64,7 @@ export function countExceptions(
   const active = states.flatMap(({ compiled, issues }) => {
     if (!allowed || compiled === undefined || issues.length > 0 || compiled.approval.kind !== 'approved') return []
     const isNamed = compiled.exception.spec.policies.some(({ name }) => name === policy.identity.name)
-    return isNamed && endFor(compiled, policy) > nowMs ? [compiled] : []
+    return isNamed && effectiveExpiryMs(compiled, policy) > nowMs ? [compiled] : []
   })
   const isUnused = (exception: CompiledException): boolean => {
     const since = unusedSince(exception, useOf(exception), lastTimeOf(exception.id))
@@ -67,7 +73,7 @@ export function countExceptions(
   const isKnown = active.every((exception) => useOf(exception) !== undefined)
   return {
     active: active.length,
-    expiringSoon: active.filter((exception) => endFor(exception, policy) - nowMs < SOON_MS).length,
+    expiringSoon: active.filter((exception) => effectiveExpiryMs(exception, policy) - nowMs < SOON_MS).length,
     ...(isKnown ? { unused: active.filter(isUnused).length } : {}),
   }
 }

@@ -1,10 +1,10 @@
 import type { Condition, EnforcementProfileStatus, FieldIssue, KubernetesObject, Policy, PolicyExceptionStatus, PolicyStatus } from '../api/index.ts'
-import { clip, describeFieldIssue, durationMs, isEqualJson } from '../api/index.ts'
+import { clip, describeFieldIssue, isEqualJson } from '../api/index.ts'
 import { idempotenceIssues } from '../decide/index.ts'
 import type { ExceptionLifetime, PolicyCounters, ScanState, WaiverCount } from '../evidence/index.ts'
 import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet } from '../rules/index.ts'
-import { conflictIssues, describeIssue, effectiveExpiryMs, profileIssues } from '../rules/index.ts'
-import { type CountContext, countExceptions, type ExceptionUse, unusedSince } from './exception-counts.ts'
+import { conflictIssues, describeIssue, profileIssues } from '../rules/index.ts'
+import { type CountContext, countExceptions, type ExceptionUse, endsOf, unusedSince } from './exception-counts.ts'
 import type { ExceptionState, PolicyState } from './policy-sync.ts'
 import { scannedStatus } from './scanned-status.ts'
 
@@ -158,13 +158,7 @@ export function differsOnlyInCounters(a: PolicyStatus, b: PolicyStatus): boolean
 }
 
 /** When an exception ends for the last of its policies, in milliseconds. */
-function endOf(compiled: CompiledException, { policies }: RuleSet): number {
-  const ends = compiled.exception.spec.policies.map(({ name }) => {
-    const policy = policies.find(({ identity }) => identity.name === name)
-    return effectiveExpiryMs(compiled, policy === undefined ? Number.POSITIVE_INFINITY : durationMs(policy.policy.spec.exceptions.maxDuration))
-  })
-  return Math.max(...ends)
-}
+const endOf = (exception: CompiledException, ruleSet: RuleSet): number => Math.max(...endsOf(exception, ruleSet))
 
 /** What the clock need not tell of an exception. */
 export function lifetimeOf({ compiled, issues }: ExceptionState, ruleSet: RuleSet): ExceptionLifetime {

@@ -22,7 +22,7 @@ import {
 import type { CompiledException, CompileIssue, EnforcedPolicy, RuleSet, RuleSetStore } from '../rules/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { EventWriter } from './event-writer.ts'
-import { endFor, useByScan } from './exception-counts.ts'
+import { endsOf, useByScan } from './exception-counts.ts'
 import { levelStateOf } from './level-state.ts'
 import { Loop } from './loop.ts'
 import { differsOnlyInCounters, type SummedCounters, toExceptionStatus, toPolicyStatus, toProfileStatus } from './policy-status.ts'
@@ -132,8 +132,7 @@ export class StatusSync {
   /** Comes back when the next exception ends: that is a matter of the clock, not of an event. */
   #waitForEnd(ruleSet: RuleSet): void {
     const nowMs = this.#options.now().getTime()
-    const exceptions = this.#options.policies.exceptions().flatMap(({ compiled }) => compiled ?? [])
-    const ends = exceptions.flatMap((exception) => ruleSet.policies.map((policy) => endFor(exception, policy)))
+    const ends = this.#options.policies.exceptions().flatMap(({ compiled }) => (compiled === undefined ? [] : endsOf(compiled, ruleSet)))
     const nextMs = Math.min(...ends.filter((endMs) => endMs > nowMs)) - nowMs
     clearTimeout(this.#endTimer)
     if (nextMs < SWEEP_MS) this.#endTimer = setTimeout(() => this.#loop.request(), nextMs)

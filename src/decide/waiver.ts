@@ -1,4 +1,4 @@
-import { durationMs, isRecord, type KubernetesObject, parseApiVersion } from '../api/index.ts'
+import { isRecord, type KubernetesObject, parseApiVersion } from '../api/index.ts'
 import type { Bindings, CostBudget } from '../cel/index.ts'
 import { type CompiledException, type EnforcedPolicy, effectiveExpiryMs } from '../rules/index.ts'
 import type { EvaluationInput } from './input.ts'
@@ -87,7 +87,7 @@ export function waiverFor(
   const namespace = input.namespace.kind === 'clusterScoped' ? '' : input.request.namespace
   const named = exceptions.filter((exception) => exception.reaches(namespace) && exception.names(policy.identity.name, rule))
   if (named.length === 0) return NOTHING
-  const { allowed, maxDuration } = policy.policy.spec.exceptions
+  const { allowed } = policy.policy.spec.exceptions
   const identities = identitiesOf(input, context.isDescended())
   const fitting: string[] = []
   const others: string[] = []
@@ -103,7 +103,7 @@ export function waiverFor(
 
   function reasonAgainst(exception: CompiledException): string | undefined {
     if (!allowed) return 'the policy allows no exceptions'
-    const endMs = effectiveExpiryMs(exception, durationMs(maxDuration))
+    const endMs = effectiveExpiryMs(exception, policy)
     if (endMs <= input.now.getTime()) return `it expired at ${at(endMs)}`
     // Conditions last: what nobody has approved must not cost anything.
     return exception.approval.kind === 'approved'

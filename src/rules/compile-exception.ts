@@ -1,8 +1,8 @@
-import { compileSelector, type KubernetesObject, type PolicyException } from '../api/index.ts'
+import { compileSelector, durationMs, type KubernetesObject, type PolicyException } from '../api/index.ts'
 import { type CelType, compileExpression, namespaceType, renderIssue, requestType } from '../cel/index.ts'
 import { type ApprovalStamp, specDigestOf, verifyStamp } from './approval.ts'
 import type { CompileIssue } from './issue.ts'
-import type { NamedExpression } from './rule-set.ts'
+import type { CompiledPolicy, NamedExpression } from './rule-set.ts'
 
 /** Whether an exception is approved, as far as its stamp proves that. */
 export type Approval = { readonly kind: 'approved'; readonly stamp: ApprovalStamp } | { readonly kind: 'pending'; readonly reason: string }
@@ -133,7 +133,8 @@ export function compileException(
   return { compiled, issues }
 }
 
-/** When an exception ends for one policy, in milliseconds: its own end, or the longest time that the policy allows after the approval. */
-export function effectiveExpiryMs({ approval, expiresAtMs }: Pick<CompiledException, 'approval' | 'expiresAtMs'>, maxDurationMs: number): number {
-  return approval.kind === 'approved' ? Math.min(expiresAtMs, Date.parse(approval.stamp.approvedAt) + maxDurationMs) : expiresAtMs
+/** When an exception ends for a policy, in milliseconds since 1970: its own end, or the longest time that the policy allows after the approval. A policy that is not there bounds nothing. */
+export function effectiveExpiryMs({ approval, expiresAtMs }: CompiledException, named: Pick<CompiledPolicy, 'policy'> | undefined): number {
+  if (approval.kind !== 'approved' || named === undefined) return expiresAtMs
+  return Math.min(expiresAtMs, Date.parse(approval.stamp.approvedAt) + durationMs(named.policy.spec.exceptions.maxDuration))
 }

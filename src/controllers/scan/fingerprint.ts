@@ -1,4 +1,4 @@
-import { canonicalJson, durationMs } from '../../api/index.ts'
+import { canonicalJson } from '../../api/index.ts'
 import { type CompiledException, type EnforcedPolicy, effectiveExpiryMs, type RuleSet } from '../../rules/index.ts'
 
 /** Where objects have to be judged again: undefined is everywhere. */
@@ -11,8 +11,6 @@ export interface PolicyPrint {
   /** What each exception to it is, by name. */
   readonly exceptions: ReadonlyMap<string, { readonly print: string; readonly reach: Reach }>
 }
-
-const endOf = (exception: CompiledException, { policy }: EnforcedPolicy): number => effectiveExpiryMs(exception, durationMs(policy.spec.exceptions.maxDuration))
 
 /** Where an exception can waive anything: in its own namespace, or in those that it names. */
 function reachOf({ exception }: CompiledException): Reach {
@@ -29,7 +27,7 @@ export function printOf(ruleSet: RuleSet, policy: EnforcedPolicy, params: string
   const exceptions = ruleSet.exceptionsTo(policy.identity.name).map((exception) => {
     const { approval, specDigest, id } = exception
     const stamp = approval.kind === 'approved' ? approval.stamp.approvedAt : ''
-    const print = `${specDigest} ${approval.kind} ${stamp} ${endOf(exception, policy) <= now.getTime()}`
+    const print = `${specDigest} ${approval.kind} ${stamp} ${effectiveExpiryMs(exception, policy) <= now.getTime()}`
     return [id, { print, reach: reachOf(exception) }] as const
   })
   return { own, exceptions: new Map(exceptions) }
@@ -37,7 +35,7 @@ export function printOf(ruleSet: RuleSet, policy: EnforcedPolicy, params: string
 
 /** When the next exception ends, in milliseconds; infinity where none will. */
 export function nextExpiryMs(ruleSet: RuleSet, now: Date): number {
-  const ends = ruleSet.policies.flatMap((policy) => ruleSet.exceptionsTo(policy.identity.name).map((exception) => endOf(exception, policy)))
+  const ends = ruleSet.policies.flatMap((policy) => ruleSet.exceptionsTo(policy.identity.name).map((exception) => effectiveExpiryMs(exception, policy)))
   return Math.min(Number.POSITIVE_INFINITY, ...ends.filter((end) => end > now.getTime()))
 }
 
