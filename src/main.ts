@@ -3,8 +3,7 @@ import { type ClusterFlags, type EvidenceClient, type ExceptionClient, runProgra
 import { KubeClient, KubeEvidence, KubeExceptions, loadKubeConfig, type PooledKubeConfig } from './kube/index.ts'
 import { runOperator, UsageError, VERSION } from './operator/index.ts'
 
-const kubeConfigOf = ({ kubeconfig: file, context }: ClusterFlags): PooledKubeConfig =>
-  loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+const kubeConfigOf = ({ kubeconfig: file, context }: ClusterFlags): PooledKubeConfig => loadKubeConfig({ file, context })
 
 const exceptionClient = (flags: ClusterFlags): ExceptionClient => new KubeExceptions(new KubeClient(kubeConfigOf(flags)))
 

@@ -72,8 +72,8 @@ export class PooledKubeConfig extends KubeConfig {
 
 export interface KubeConfigSource {
   /** A kubeconfig file; without it the usual places are tried, the Pod's own account last. */
-  readonly file?: string
-  readonly context?: string
+  readonly file?: string | undefined
+  readonly context?: string | undefined
 }
 
 /** Loads the credentials; throws an OperationalError that names the file. */

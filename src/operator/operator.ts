@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
-import { AdmissionServer, makeHealthApp, makeMetricsApp } from '../admission/index.ts'
+import { type AdmissionServer, makeHealthApp, makeMetricsApp } from '../admission/index.ts'
 import { type Config, isRecord, OperationalError } from '../api/index.ts'
 import type { OperatorFlags } from '../cli/index.ts'
 import {
@@ -11,7 +11,6 @@ import {
   computeWebhooks,
   DiscoverySync,
   EventWriter,
-  type KeyPair,
   LeaseSync,
   lifetimeOf,
   NamespaceSync,
@@ -24,12 +23,11 @@ import {
   ShrinkGuard,
   StatusSync,
 } from '../controllers/index.ts'
-import { DecisionCounter, type DecisionLog, type DropReason, type Logger, LogMetrics, Metrics, makeLogger, type ScanState } from '../evidence/index.ts'
+import { DecisionCounter, type DropReason, type Logger, LogMetrics, Metrics, makeLogger, type ScanState } from '../evidence/index.ts'
 import { KubeClient, KubeCluster, loadKubeConfig, ownPodNamespace, WatchingOperator } from '../kube/index.ts'
 import { BREAK_GLASS, isInForce, type RuleSet, RuleSetStore } from '../rules/index.ts'
-import { DecisionEvents } from './decision-events.ts'
-import { findForReader, startDecisionLog } from './decision-log.ts'
-import { Recorder } from './recorder.ts'
+import { admissionServer } from './admission-door.ts'
+import { startDecisionLog } from './decision-log.ts'
 import { ScanThread } from './scan-thread.ts'
 import { endOfCertificate, servingCertificate } from './serving-certificate.ts'
 import { VERSION } from './version.ts'
@@ -38,10 +36,6 @@ import { workloadControllersOf } from './workload-controllers.ts'
 const OPERATOR_NAME = 'bylaw-operator'
 /** Namespaces whose workloads the cluster, or Bylaw itself, cannot start without. */
 const VITAL_NAMESPACES = ['kube-system', 'kube-node-lease']
-const MAX_REVIEWS = 2048
-const MAX_HELD_BYTES = 64 * 1024 * 1024
-/** Kept back from the time that the API server waits, so that our answer is the one that counts. */
-const ANSWER_RESERVE_MS = 1000
 const LEADING_EVERY_MS = 500
 /** Reviews a second. */
 const LOAD_STEP = 10
@@ -70,6 +64,7 @@ export class BylawOperator {
   readonly #watching: WatchingOperator
   readonly #cluster: KubeCluster
   readonly #metrics = new Metrics()
+  /** Of this process: what its counts are kept by, and what the ids of its decisions begin with. */
   readonly #instance = randomBytes(4).toString('hex')
   readonly #counter = new DecisionCounter(this.#instance)
   readonly #store = new RuleSetStore()
@@ -79,7 +74,6 @@ export class BylawOperator {
   #isListening = false
   #isRegistrationDue: () => boolean = () => true
   #isStopping = false
-  readonly #decisionPrefix = randomBytes(4).toString('hex')
   #decisions = 0
   #decisionsTold = 0
   #loadTold = 0
@@ -93,7 +87,7 @@ export class BylawOperator {
     this.#namespace = config.namespace ?? ownPodNamespace() ?? 'bylaw-system'
     this.#name = config.instance === '' ? 'bylaw' : `bylaw-${config.instance}`
     const { kubeconfig: file, context } = flags
-    const kubeConfig = loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+    const kubeConfig = loadKubeConfig({ file, context })
     this.#client = new KubeClient(kubeConfig)
     this.#watching = new WatchingOperator(kubeConfig, this.#client, this.#logger)
     this.#cluster = new KubeCluster(this.#client, this.#watching, (target, reason) => {
@@ -106,8 +100,8 @@ export class BylawOperator {
     await this.#serveHealth()
     await this.#readKubernetesVersion()
     await this.#ensureNamespace()
-    const celDialect = this.#kubernetesMinor === undefined ? '' : `1.${this.#kubernetesMinor}`
-    this.#metrics.cluster.recordBuild({ version: VERSION, node: process.version, celDialect })
+    const cel = this.#kubernetesMinor === undefined ? '' : `1.${this.#kubernetesMinor}`
+    this.#metrics.cluster.recordBuild({ version: VERSION, node: process.version, celDialect: cel })
     const cluster = this.#cluster
     const logger = this.#logger
     const now = (): Date => new Date()
@@ -277,17 +271,29 @@ export class BylawOperator {
       namespace: this.#namespace,
       headsName: `${this.#name}-evidence-heads`,
       instance: this.#identity,
-      decisionPrefix: this.#decisionPrefix,
+      decisionPrefix: this.#instance,
       version: VERSION,
-      cel: () => (this.#kubernetesMinor === undefined ? '' : `1.${this.#kubernetesMinor}`),
+      cel: () => cel,
       secretKey: certificates.evidenceKey,
       metrics: new LogMetrics(this.#metrics.registry, (reason, message) => this.#tellLogFailure(reason, message)),
       logger,
     })
     this.#stops.push(stopLog)
-    const server: AdmissionServer = this.#admissionServer(
+    const server: AdmissionServer = admissionServer({
+      config: this.#config,
+      ownNamespace: this.#namespace,
+      cluster,
+      store: this.#store,
+      metrics: this.#metrics,
+      counter: this.#counter,
+      kubernetesMinor: this.#kubernetesMinor,
+      nextDecisionId: () => {
+        this.#decisions += 1
+        return `${this.#instance}-${this.#decisions.toString(36)}`
+      },
       certificate,
-      certificates.digestKey,
+      digestKey: certificates.digestKey,
+      approvalKey: approvalKeyOf(certificates.digestKey),
       discovery,
       namespaces,
       params,
@@ -296,7 +302,7 @@ export class BylawOperator {
       schemas,
       events,
       log,
-    )
+    })
     this.#metrics.admission.observeDoor(() => server.load())
     const port = await server.listen(this.#config.admission.port, this.#config.admission.host)
     this.#isListening = true
@@ -353,85 +359,6 @@ export class BylawOperator {
     const { url } = this.#config.admission
     const own = url === undefined ? [] : [new URL(url).hostname.replace(/^\[|\]$/g, '')]
     return [...own, service, `${service}.cluster.local`]
-  }
-
-  #admissionServer(
-    certificate: KeyPair,
-    digestKey: string,
-    discovery: DiscoverySync,
-    namespaces: NamespaceSync,
-    params: ParamSync,
-    contexts: ContextSync,
-    policies: PolicySync,
-    schemas: SchemaSync,
-    events: EventWriter,
-    log: DecisionLog,
-  ): AdmissionServer {
-    const { timeoutSeconds, maxBodyBytes } = this.#config.admission
-    const origin = process.hrtime.bigint()
-    return new AdmissionServer({
-      certificate,
-      maxBodyBytes,
-      maxReviews: MAX_REVIEWS,
-      maxHeldBytes: MAX_HELD_BYTES,
-      review: {
-        ruleSets: this.#store,
-        namespaceOf: namespaces.of,
-        params: params.read,
-        schemas: schemas.ofKind,
-        contexts: contexts.read,
-        clock: { now: () => new Date(), elapsedMs: () => Number(process.hrtime.bigint() - origin) / 1e6 },
-        nextDecisionId: () => {
-          this.#decisions += 1
-          return `${this.#decisionPrefix}-${this.#decisions.toString(36)}`
-        },
-        recorder: new Recorder({
-          metrics: this.#metrics,
-          counter: this.#counter,
-          events,
-          decisionEvents: new DecisionEvents({ events, policyOf: (name) => policies.current(name) }),
-          namespaces,
-          log,
-        }),
-        refusesUnrecorded: this.#config.evidence.onLogFailure === 'Deny',
-        digestKey,
-        deadlineMs: timeoutSeconds * 1000 - ANSWER_RESERVE_MS,
-      },
-      decisions: {
-        authenticate: (token) => this.#cluster.authenticate(token),
-        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
-        find: (id) => findForReader(log, id),
-      },
-      guards: {
-        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
-        profile: () => policies.profileState().inForce,
-        // A new policy may use what the release before has, as Kubernetes demands of its own, so that a cluster can be rolled back;
-        // one that is stored already compiles for ever.
-        compileOptions: () => (this.#kubernetesMinor === undefined ? {} : { kubernetesMinor: this.#kubernetesMinor - 1 }),
-        fieldIssues: schemas.issuesOf,
-        findResource: (group, version, kind) => discovery.findKind(group, version, kind)?.resource,
-        ownNamespace: this.#namespace,
-      },
-      approval: {
-        mayAccess: (user, question) => this.#cluster.mayAccess(user, question),
-        approvalKey: () => approvalKeyOf(digestKey),
-        now: () => new Date(),
-        isAutomatic: (account, namespace) => this.#isAutomatic(account, namespace),
-        isFourEyes: this.#config.approval.fourEyes,
-        ruleSet: () => this.#store.snapshot(),
-        onForged: (regarding, account) => {
-          const note = `\`${account}\` wrote an approval that is not from Bylaw; it was taken off`
-          events.write({ regarding, type: 'Warning', reason: 'ForgedApproval', action: 'Approve', note })
-        },
-      },
-    })
-  }
-
-  /** Without configuration, whoever holds the verb approves by writing into Bylaw's own namespace. */
-  #isAutomatic(account: string, namespace: string): boolean {
-    const { automatic } = this.#config.approval
-    if (automatic.length === 0) return namespace === this.#namespace
-    return automatic.some((pair) => pair.account === account && pair.namespace === namespace)
   }
 
   #tellLogFailure(reason: DropReason | undefined, message: string): void {

@@ -23,7 +23,7 @@ const logger: Logger = { debug: logTo('debug'), info: logTo('info'), warn: logTo
 /** The thread that judges what exists already: a small operator without doors, which reads policies for itself and writes reports alone. */
 async function scan({ config, flags, namespace, name, approvalKey, digestKey }: ScanThreadData): Promise<void> {
   const { kubeconfig: file, context } = flags
-  const kubeConfig = loadKubeConfig({ ...(file === undefined ? {} : { file }), ...(context === undefined ? {} : { context }) })
+  const kubeConfig = loadKubeConfig({ file, context })
   const client = new KubeClient(kubeConfig)
   const cluster = new KubeCluster(client, new WatchingOperator(kubeConfig, client, logger), (target, reason) => {
     logger.info('watch of the scan started again', { resource: target.resource, reason })
