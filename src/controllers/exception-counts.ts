@@ -1,5 +1,5 @@
 import type { PolicyStatus } from '../api/index.ts'
-import type { ScanState } from '../evidence/index.ts'
+import { EXPIRING_SOON_MS, type ScanState } from '../evidence/index.ts'
 import { type CompiledException, type CompiledPolicy, effectiveExpiryMs, type RuleSet } from '../rules/index.ts'
 import type { ExceptionState } from './policy-sync.ts'
 
@@ -15,7 +15,6 @@ export interface ExceptionUse {
 export type ExceptionUseReader = (exception: CompiledException) => ExceptionUse | undefined
 
 const DAY_MS = 86_400_000
-const SOON_MS = 7 * DAY_MS
 const UNUSED_MS = 30 * DAY_MS
 /** What has just been approved is not called unused: the scan may not have come to it yet. */
 const GRACE_MS = 5 * 60_000
@@ -73,7 +72,7 @@ export function countExceptions(
   const isKnown = active.every((exception) => useOf(exception) !== undefined)
   return {
     active: active.length,
-    expiringSoon: active.filter((exception) => effectiveExpiryMs(exception, policy) - nowMs < SOON_MS).length,
+    expiringSoon: active.filter((exception) => effectiveExpiryMs(exception, policy) - nowMs < EXPIRING_SOON_MS).length,
     ...(isKnown ? { unused: active.filter(isUnused).length } : {}),
   }
 }

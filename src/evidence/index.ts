@@ -44,7 +44,7 @@ export { type LogFields, type Logger, makeLogger } from './logger.ts'
 export type { DoorLoad, ReviewEffect, UndecidedReason } from './metrics/admission-metrics.ts'
 export { LogMetrics } from './metrics/log-metrics.ts'
 export { Metrics } from './metrics/metrics.ts'
-export type { ExceptionLifetime } from './metrics/rule-set-metrics.ts'
+export { EXPIRING_SOON_MS, type ExceptionLifetime } from './metrics/rule-set-metrics.ts'
 export {
   type DraftReport,
   digestOf,

@@ -9,7 +9,8 @@ export interface ExceptionLifetime {
 }
 
 const STATES = ['active', 'pending', 'expired', 'invalid'] as const
-const SOON_MS = 7 * 24 * 60 * 60 * 1000
+/** An exception that ends within so many milliseconds is told to end soon. */
+export const EXPIRING_SOON_MS = 7 * 24 * 60 * 60 * 1000
 
 const stateOf = ({ state, endMs }: ExceptionLifetime, nowMs: number): (typeof STATES)[number] => {
   if (state === 'invalid') return 'invalid'
@@ -41,7 +42,7 @@ export class RuleSetMetrics {
     families.figure(
       'bylaw_exceptions_expiring',
       'Active exceptions that end within seven days',
-      () => this.#exceptions.filter((exception) => stateOf(exception, nowMs()) === 'active' && exception.endMs - nowMs() <= SOON_MS).length,
+      () => this.#exceptions.filter((exception) => stateOf(exception, nowMs()) === 'active' && exception.endMs - nowMs() <= EXPIRING_SOON_MS).length,
     )
     this.#controls = families.gauge('bylaw_control_policies', 'Policies in force that help to meet a requirement of a control framework', [
       'framework',
