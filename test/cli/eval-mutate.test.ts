@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import { isRecord } from '../../src/api/index.ts'
+import { isEqualJson, isRecord } from '../../src/api/index.ts'
 import { KNOWN_DIFFERENCES } from '../../src/cel/index.ts'
 import { answerLine } from '../../src/cli/eval.ts'
 import type { Json } from '../api/resources.ts'
@@ -88,18 +88,7 @@ function judged(answer: Json): Json {
   }
 }
 
-const differing = (pairs: readonly Compared[]): readonly Compared[] =>
-  pairs.filter(({ kubernetes, ours }) => JSON.stringify(sorted(kubernetes)) !== JSON.stringify(sorted(ours)))
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.keys(value)
-      .toSorted()
-      .map((key) => [key, sorted(value[key])]),
-  )
-}
+const differing = (pairs: readonly Compared[]): readonly Compared[] => pairs.filter(({ kubernetes, ours }) => !isEqualJson(kubernetes, ours))
 
 describe('in mode `mutate` Kubernetes and we say the same, line by line', () => {
   test(`of ${MUTATION_CASES.length} mutations of objects`, async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
+import { isEqualJson, isRecord } from '../../src/api/index.ts'
 import { answerLine } from '../../src/cli/eval.ts'
 import { askOracle, buildOracle } from '../oracle/oracle.ts'
 import { authorizerQuestions, randomQuestions, realQuestions } from './policy-questions.ts'
@@ -14,7 +15,6 @@ beforeAll(async () => {
   oracle = await buildOracle()
 }, 600_000)
 
-const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 const recordsOf = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isRecord) : [])
 
 /** An answer without the words of errors, which are better here, and without the costs. */
@@ -61,20 +61,10 @@ async function compare(lines: readonly string[]): Promise<Comparison> {
   return {
     compared: judgedByBoth.length,
     differences: judgedByBoth
-      .map(({ line, kubernetes, ours }) => ({ line, kubernetes: sorted(judged(kubernetes)), ours: sorted(judged(ours)) }))
-      .filter(({ kubernetes, ours }) => JSON.stringify(kubernetes) !== JSON.stringify(ours)),
+      .map(({ line, kubernetes, ours }) => ({ line, kubernetes: judged(kubernetes), ours: judged(ours) }))
+      .filter(({ kubernetes, ours }) => !isEqualJson(kubernetes, ours)),
     costs: judgedByBoth.filter(({ kubernetes }) => !hasError(kubernetes)).map(({ kubernetes, ours }) => Math.abs(costOf(kubernetes) - costOf(ours))),
   }
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.keys(value)
-      .toSorted()
-      .map((key) => [key, sorted(value[key])]),
-  )
 }
 
 describe('in mode `policy` Kubernetes and we say the same', () => {

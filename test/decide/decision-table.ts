@@ -166,3 +166,16 @@ export function changesOf(data: Json, situation: Situation): { readonly object: 
       }
   }
 }
+
+/** What the policy of a cell says of the object that it sees (`object`, or `oldObject` for a deletion), and at which levels of its own. */
+export const rulesOfCell = ({ override, existingViolations }: Pick<Cell, 'override' | 'existingViolations'>, seen: string) => ({
+  matchConditions: [
+    { name: 'broken', expression: `!has(${seen}.data.broken) || int(${seen}.data.broken) > 0` },
+    { name: 'wanted', expression: `!has(${seen}.data.skip)` },
+  ],
+  validations: [{ name: 'rule', expression: `${seen}.data.verdict == 'ok'` }],
+  mutations: [
+    { name: 'mend', patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'test', path: '/metadata/name', value: object.metadata.name}]" } },
+  ],
+  enforcement: { existingViolations, environments: Object.entries(OVERRIDES[override] ?? {}).map(([name, level]) => ({ name, level })) },
+})

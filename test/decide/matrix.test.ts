@@ -2,7 +2,20 @@ import { describe, expect, test } from '@jest/globals'
 import type { Effect, RuleOutcome } from '../../src/decide/index.ts'
 import { assembleRuleSet, type CompiledException, type CompiledPolicy, compilePolicy, type RuleSet } from '../../src/rules/index.ts'
 import { configMap, judge, namespaceObject, policy, profile, requestOf } from '../doors/build.ts'
-import { type Cell, changesOf, DATA, type Expected, expected, LADDER, OVERRIDES, PLACES, RESULTS, SEVERITIES, SITUATIONS } from './decision-table.ts'
+import {
+  type Cell,
+  changesOf,
+  DATA,
+  type Expected,
+  expected,
+  LADDER,
+  OVERRIDES,
+  PLACES,
+  RESULTS,
+  rulesOfCell,
+  SEVERITIES,
+  SITUATIONS,
+} from './decision-table.ts'
 import { EXCEPTION_STATES, exceptionIn } from './exceptions.ts'
 
 type PolicyCell = Pick<Cell, 'severity' | 'override' | 'failurePolicy' | 'existingViolations'>
@@ -24,15 +37,7 @@ function compiledFor({ severity, override, failurePolicy, existingViolations }: 
             { apiGroups: ['batch'], apiVersions: ['v1'], resources: ['jobs'], operations: ['CREATE'] },
           ],
         },
-        matchConditions: [
-          { name: 'broken', expression: `!has(${seen}.data.broken) || int(${seen}.data.broken) > 0` },
-          { name: 'wanted', expression: `!has(${seen}.data.skip)` },
-        ],
-        validations: [{ name: 'rule', expression: `${seen}.data.verdict == 'ok'` }],
-        mutations: [
-          { name: 'mend', patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'test', path: '/metadata/name', value: object.metadata.name}]" } },
-        ],
-        enforcement: { existingViolations, environments: Object.entries(OVERRIDES[override] ?? {}).map(([name, level]) => ({ name, level })) },
+        ...rulesOfCell({ override, existingViolations }, seen),
       }),
     )
   compiledPolicies.set(key, compiled)

@@ -4,7 +4,7 @@ import { specDigestOf } from '../../src/rules/index.ts'
 import type { Json } from '../api/resources.ts'
 import { inParallel } from '../compare/parallel.ts'
 import type { User } from '../controlplane/users.ts'
-import { type Cell, changesOf, DATA, expected, OVERRIDES, PLACES, RESULTS, SEVERITIES, SITUATIONS } from '../decide/decision-table.ts'
+import { type Cell, changesOf, DATA, expected, OVERRIDES, PLACES, RESULTS, rulesOfCell, SEVERITIES, SITUATIONS } from '../decide/decision-table.ts'
 import { EXCEPTION_STATES } from '../decide/exceptions.ts'
 import { chooser } from '../doors/random.ts'
 import { type Answer, at, pathOf, SCENE_MS, Scene } from './scene.ts'
@@ -62,15 +62,7 @@ function policyFor({ name, isForDeletion, severity, override, failurePolicy, exi
           { apiGroups: ['batch'], apiVersions: ['v1'], resources: ['jobs'], operations: ['CREATE'] },
         ],
       },
-      matchConditions: [
-        { name: 'broken', expression: `!has(${seen}.data.broken) || int(${seen}.data.broken) > 0` },
-        { name: 'wanted', expression: `!has(${seen}.data.skip)` },
-      ],
-      validations: [{ name: 'rule', expression: `${seen}.data.verdict == 'ok'` }],
-      mutations: [
-        { name: 'mend', patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'test', path: '/metadata/name', value: object.metadata.name}]" } },
-      ],
-      enforcement: { existingViolations, environments: Object.entries(OVERRIDES[override] ?? {}).map(([name, level]) => ({ name, level })) },
+      ...rulesOfCell({ override, existingViolations }, seen),
     },
   }
 }

@@ -183,6 +183,11 @@ export class ArgoCd {
     )
   }
 
+  /** Waits until an Application is synced, at whatever commit, and healthy. */
+  untilHealthy(name: string, timeoutMs: number): Promise<ApplicationState> {
+    return this.until(name, 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', timeoutMs)
+  }
+
   /** Has it look at Git, and waits until an Application is synced at a commit and as healthy as wanted. */
   async untilSynced(name: string, revision: string, health: string, timeoutMs: number): Promise<ApplicationState> {
     await this.refresh(name)

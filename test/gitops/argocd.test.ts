@@ -62,7 +62,7 @@ describe('an empty cluster', () => {
       ])
       await world.startBylaw()
       for (const app of ['bylaw', ...APPS]) {
-        await world.argo.until(app, 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', SYNC_MS)
+        await world.argo.untilHealthy(app, SYNC_MS)
       }
       figures.push(`installed in waves after ${seconds(startMs)}`)
       expect(await healthOf('bylaw-policies', 'no-latest')).toEqual({ status: 'Healthy', message: 'in force: dev=Observe staging=Warn prod=Deny' })
@@ -132,7 +132,7 @@ describe('a hand edit', () => {
         () => 'the edit stays',
       )
       figures.push(`hand edit ${_name} put back after ${seconds(startMs)}`)
-      await world.argo.until(app, 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', SYNC_MS)
+      await world.argo.untilHealthy(app, SYNC_MS)
     },
     STORY_MS,
   )
@@ -148,7 +148,7 @@ describe('a hand edit', () => {
         () => 'the policy stays away',
       )
       figures.push(`deleted policy put back after ${seconds(startMs)}`)
-      await world.argo.until('bylaw-policies', 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', SYNC_MS)
+      await world.argo.untilHealthy('bylaw-policies', SYNC_MS)
     },
     STORY_MS,
   )

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Json } from '../api/resources.ts'
 import { at, configMap, deployment, everywhere, isRecord, policyOf } from '../e2e/scene.ts'
 import { approve } from './approve.ts'
-import { APPS, STORY_MS, SYNC_MS, WORLD_MS, World } from './world.ts'
+import { STORY_MS, SYNC_MS, WORLD_MS, World } from './world.ts'
 
 const noLatest = (name: string): Json => policyOf(name, "object.spec.containers.all(c, !c.image.endsWith(':latest'))", { enforcement: everywhere('Deny') })
 const HOW = (name: string): string =>
@@ -45,11 +45,7 @@ beforeAll(async () => {
     'teams/shop/settings.yaml': configMap('shop', 'settings', { version: '1' }),
   })
   await world.plane.createNamespace('platform-addons')
-  await world.install()
-  await world.untilDefined()
-  await world.startBylaw()
-  for (const app of APPS) await world.argo.until(app, 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', SYNC_MS)
-  await world.addTeam('shop')
+  await world.begin('shop')
 }, WORLD_MS)
 
 afterAll(async () => {

@@ -4,7 +4,7 @@ import type { Json } from '../api/resources.ts'
 import { poll } from '../controlplane/cluster.ts'
 import { at, deployment, isRecord, listAt, on, policyOf } from '../e2e/scene.ts'
 import type { ApplicationState } from './argo-cd.ts'
-import { APPS, type Change, STORY_MS, SYNC_MS, WORLD_MS, World } from './world.ts'
+import { type Change, STORY_MS, SYNC_MS, WORLD_MS, World } from './world.ts'
 
 /** After which Argo CD compares everything anew. */
 const RESYNC_MS = 5000
@@ -61,11 +61,7 @@ beforeAll(async () => {
     'exceptions/none.yaml': { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'no-exceptions-yet', namespace: 'bylaw-system' } },
     'teams/shop/quiet.yaml': workload('quiet'),
   })
-  await world.install()
-  await world.untilDefined()
-  await world.startBylaw()
-  for (const app of APPS) await world.argo.until(app, 'Synced and Healthy', ({ sync, health }) => sync === 'Synced' && health === 'Healthy', SYNC_MS)
-  await world.addTeam('shop')
+  await world.begin('shop')
 }, WORLD_MS)
 
 afterAll(async () => {

@@ -97,6 +97,15 @@ export class World {
     await this.#apply(text.join('\n---\n'))
   }
 
+  /** Installs everything, waits until it is healthy, and gives a team its Application. */
+  async begin(team: string): Promise<void> {
+    await this.install()
+    await this.untilDefined()
+    await this.startBylaw()
+    for (const app of APPS) await this.argo.untilHealthy(app, SYNC_MS)
+    await this.addTeam(team)
+  }
+
   /** Applies an Application of a team, in its own folder and namespace. */
   async addTeam(name: string): Promise<void> {
     await this.plane.createNamespace(name)
